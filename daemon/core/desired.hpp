@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The wanted world, complete: what the kernel, zebra and the probers should hold for a configuration
+// and an observation. decide() makes it, diff() compares two of them, the appliers realise it.
+#pragma once
+
+#include "core/address.hpp"
+#include "core/config.hpp"
+#include "core/observation.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace multihomed::core {
+
+struct Nexthop {
+    std::uint32_t ifindex = 0;
+    std::string interface; ///< for display
+    std::optional<Address> gateway;
+    std::uint8_t weight = 1;
+
+    bool operator==(const Nexthop&) const = default;
+};
+
+/// A route for zebra. Its identity is (destination, table, distance): see key().
+struct Route {
+    Prefix destination;
+    std::uint32_t table = 0;
+    std::uint8_t distance = 0;
+    std::vector<Nexthop> nexthops; ///< empty: unreachable
+
+    struct Key {
+        std::uint32_t table;
+        Prefix destination;
+        std::uint8_t distance;
+        auto operator<=>(const Key&) const = default;
+    };
+    Key key() const { return {table, destination, distance}; }
+    bool operator==(const Route&) const = default;
+};
+
+/// One line's part of the nftables table: how it translates and what may leave it.
+struct LineNat {
+    std::string uplink;
+    std::string interface;
+    PerFamily<Nat> nat;
+    PerFamily<std::vector<Prefix>> sources; ///< what the egress guard lets pass; sorted, unique
+
+    bool operator==(const LineNat&) const = default;
+};
+
+struct NatPlan {
+    PerFamily<std::vector<Prefix>> internal; ///< whose packets are translated
+    std::vector<LineNat> lines;              ///< sorted by interface, one each
+
+    bool operator==(const NatPlan&) const = default;
+};
+
+/// Tracked flows that can no longer work as they are and shall be forgotten.
+struct FlowSelector {
+    Family family = Family::v4;
+    enum class Kind : std::uint8_t {
+        /// Source-translated to an address in first..last (reply destination).
+        translated_to,
+        /// Not source-translated, from `sources` to anywhere but `not_destinations`: begun before
+        /// NAT stood, it would stay untranslated for as long as it lives.
+        untranslated,
+    };
+    Kind kind = Kind::translated_to;
+    Address first;
+    Address last;
+    std::vector<Prefix> sources;
+    std::vector<Prefix> not_destinations;
+
+    bool operator==(const FlowSelector&) const = default;
+};
+
+/// net.{ipv4,ipv6}.conf.<interface>.<name>
+struct Sysctl {
+    Family family = Family::v4;
+    std::string interface;
+    std::string name;
+    int value = 0;
+
+    auto operator<=>(const Sysctl&) const = default;
+};
+
+struct TableName {
+    std::uint32_t table = 0;
+    std::string name;
+
+    auto operator<=>(const TableName&) const = default;
+};
+
+/// What the prober of one uplink and family does.
+struct ProbePlan {
+    ProbeKey key;
+    std::string interface;
+    std::uint32_t ifindex = 0;
+    Address source;
+    std::vector<Address> targets;
+    Milliseconds interval{0};
+    Milliseconds timeout{0};
+
+    bool operator==(const ProbePlan&) const = default;
+};
+
+struct Desired {
+    std::vector<Route> routes; ///< sorted by key, unique
+    std::vector<Rule> rules;   ///< sorted, unique; in full generality, see lower()
+    NatPlan nat;
+    std::vector<Sysctl> sysctls;         ///< sorted, unique
+    std::vector<TableName> table_names;  ///< sorted by table
+    std::vector<ProbePlan> probes;       ///< sorted by key
+
+    bool operator==(const Desired&) const = default;
+};
+
+} // namespace multihomed::core

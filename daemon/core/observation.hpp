@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is known of the world at one moment: interfaces, neighbours, probe results, the kernel's rules
+// and routes, and what zebra can do. Values only; the observers fill it, decide() reads it.
+#pragma once
+
+#include "core/address.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace multihomed::core {
+
+/// Monotonic time. The core never reads it, it is handed in.
+using Time = std::chrono::steady_clock::time_point;
+using Microseconds = std::chrono::microseconds;
+
+struct InterfaceAddress {
+    Address address;
+    std::uint8_t prefix_length = 0;
+    std::optional<Address> peer; ///< point-to-point: the other end
+    bool tentative = false;      ///< IPv6 duplicate address detection not finished, or failed
+    bool deprecated = false;     ///< IPv6 preferred lifetime is over
+
+    bool operator==(const InterfaceAddress&) const = default;
+};
+
+struct Interface {
+    std::uint32_t index = 0;
+    std::string name;
+    bool up = false;      ///< IFF_UP
+    bool carrier = false; ///< IFF_LOWER_UP, operational
+    bool loopback = false;
+    bool point_to_point = false; ///< IFF_POINTOPOINT, or IFF_NOARP: no neighbour to resolve
+    std::uint32_t mtu = 0;
+    std::vector<InterfaceAddress> addresses;
+
+    bool operator==(const Interface&) const = default;
+};
+
+/// NUD_* of linux/neighbour.h, as far as we tell them apart.
+enum class NeighbourState : std::uint8_t { none, incomplete, failed, stale, reachable };
+
+struct NeighbourKey {
+    std::uint32_t ifindex = 0;
+    Address address;
+
+    auto operator<=>(const NeighbourKey& other) const {
+        return std::tie(ifindex, address) < std::tie(other.ifindex, other.address)
+                   ? std::strong_ordering::less
+               : ifindex == other.ifindex && address == other.address
+                   ? std::strong_ordering::equal
+                   : std::strong_ordering::greater;
+    }
+    bool operator==(const NeighbourKey&) const = default;
+};
+
+/// Figures of one probe target over its window, computed at the moment of the observation.
+struct TargetFigures {
+    Address target;
+    std::uint32_t sent = 0;             ///< in the window, decided or not
+    std::uint32_t received = 0;         ///< in the window
+    std::uint32_t lost = 0;             ///< in the window: timed out without a reply
+    std::uint32_t consecutive_lost = 0; ///< newest probes lost in a row
+    bool ever_received = false;         ///< since probing of this target began
+    std::optional<Time> last_reply;
+    Microseconds rtt_average{0}; ///< of the window; 0 without a reply
+    Microseconds rtt_deviation{0};
+    std::string last_error; ///< of sending, empty when the last send went out
+
+    bool operator==(const TargetFigures&) const = default;
+};
+
+struct ProbeKey {
+    std::string uplink;
+    Family family = Family::v4;
+
+    auto operator<=>(const ProbeKey&) const = default;
+};
+
+struct KernelNexthop {
+    std::uint32_t ifindex = 0;
+    std::optional<Address> gateway;
+    std::uint32_t weight = 1;
+    bool linkdown = false; ///< RTNH_F_LINKDOWN
+
+    bool operator==(const KernelNexthop&) const = default;
+};
+
+/// A route as the kernel reports it. nexthops is empty for unreachable and the like.
+struct KernelRoute {
+    Prefix destination;
+    std::uint32_t table = 0;
+    std::uint32_t metric = 0;
+    std::uint8_t protocol = 0; ///< RTPROT_*
+    std::uint8_t type = 0;     ///< RTN_*
+    std::vector<KernelNexthop> nexthops;
+
+    bool operator==(const KernelRoute&) const = default;
+};
+
+/// One policy rule, as wanted or as found: both sides of the comparison speak this type.
+struct Rule {
+    Family family = Family::v4;
+    std::uint32_t priority = 0;
+    std::optional<Prefix> source;      ///< absent: any
+    std::optional<Prefix> destination; ///< absent: any
+    std::string iif;                   ///< ingress interface; empty: any
+    std::uint32_t mark = 0;
+    std::uint32_t mask = 0;          ///< 0: no mark is looked at
+    std::uint32_t table = 0;         ///< 0 when goto_priority is set
+    std::uint32_t goto_priority = 0; ///< FR_ACT_GOTO
+    std::optional<std::uint8_t> suppress_prefix_length;
+
+    bool operator==(const Rule&) const = default;
+    auto operator<=>(const Rule&) const = default;
+};
+
+struct KernelRule {
+    Rule rule;
+    std::uint8_t protocol = 0;
+    bool exotic = false; ///< has selectors that Rule cannot express; never one of ours
+
+    bool operator==(const KernelRule&) const = default;
+};
+
+/// What this zebra can install.
+struct Dataplane {
+    bool connected = false;
+    bool known = false;  ///< the handshake has been answered
+    bool module = false; ///< zebra_multihome answered; else stock zebra
+    std::string module_version;
+
+    bool operator==(const Dataplane&) const = default;
+};
+
+struct Observation {
+    std::map<std::string, Interface> interfaces; ///< by name
+    std::map<NeighbourKey, NeighbourState> neighbours;
+    std::map<ProbeKey, std::vector<TargetFigures>> probes;
+    std::vector<KernelRoute> routes; ///< defaults of main and 253, and all of our own tables
+    std::vector<KernelRule> rules;   ///< every rule of both families
+    Dataplane dataplane;
+};
+
+} // namespace multihomed::core
