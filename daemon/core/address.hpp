@@ -30,7 +30,8 @@ constexpr std::uint8_t address_bits(Family family) {
 const char* to_string(Family family);
 
 /// One T for each address family.
-template <class T> struct PerFamily {
+template <class T>
+struct PerFamily {
     std::array<T, 2> values{};
 
     T& operator[](Family family) { return values[index(family)]; }

@@ -33,8 +33,7 @@ inline constexpr std::size_t kMaxUplinks = 512;
 /// The next hop out of an uplink for one family.
 struct Gateway {
     enum class Kind : std::uint8_t {
-        none,      ///< only for point-to-point interfaces
-        automatic, ///< learned from the kernel
+        none, ///< only for point-to-point interfaces
         address,
     };
     Kind kind = Kind::none;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The wanted world, complete: what the kernel, zebra and the probers should hold for a configuration
-// and an observation. decide() makes it, diff() compares two of them, the appliers realise it.
+// The wanted world, complete: what the kernel, zebra and the probers should hold for a
+// configuration and an observation. decide() makes it, diff() compares two of them, the appliers
+// realise it.
 #pragma once
 
 #include "core/address.hpp"
@@ -45,8 +46,9 @@ struct Route {
 struct LineNat {
     std::string uplink;
     std::string interface;
-    PerFamily<Nat> nat;
-    PerFamily<std::vector<Prefix>> sources; ///< what the egress guard lets pass; sorted, unique
+    PerFamily<Nat> nat = {};
+    PerFamily<std::vector<Prefix>> sources =
+        {}; ///< what the egress guard lets pass; sorted, unique
 
     bool operator==(const LineNat&) const = default;
 };
@@ -111,9 +113,10 @@ struct Desired {
     std::vector<Route> routes; ///< sorted by key, unique
     std::vector<Rule> rules;   ///< sorted, unique; in full generality, see lower()
     NatPlan nat;
-    std::vector<Sysctl> sysctls;         ///< sorted, unique
-    std::vector<TableName> table_names;  ///< sorted by table
-    std::vector<ProbePlan> probes;       ///< sorted by key
+    std::vector<Sysctl> sysctls;        ///< sorted, unique
+    std::vector<TableName> table_names; ///< sorted by table
+    std::vector<ProbePlan> probes;      ///< sorted by key
+    std::vector<NeighbourKey> gateways; ///< sorted; whose neighbour entries are followed
 
     bool operator==(const Desired&) const = default;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What is known of the world at one moment: interfaces, neighbours, probe results, the kernel's rules
-// and routes, and what zebra can do. Values only; the observers fill it, decide() reads it.
+// What is known of the world at one moment: interfaces, neighbours, probe results, the kernel's
+// rules and routes, and what zebra can do. Values only; the observers fill it, decide() reads it.
 #pragma once
 
 #include "core/address.hpp"
@@ -108,14 +108,14 @@ struct KernelRoute {
 struct Rule {
     Family family = Family::v4;
     std::uint32_t priority = 0;
-    std::optional<Prefix> source;      ///< absent: any
-    std::optional<Prefix> destination; ///< absent: any
-    std::string iif;                   ///< ingress interface; empty: any
+    std::optional<Prefix> source = {};      ///< absent: any
+    std::optional<Prefix> destination = {}; ///< absent: any
+    std::string iif = {};                   ///< ingress interface; empty: any
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;          ///< 0: no mark is looked at
     std::uint32_t table = 0;         ///< 0 when goto_priority is set
     std::uint32_t goto_priority = 0; ///< FR_ACT_GOTO
-    std::optional<std::uint8_t> suppress_prefix_length;
+    std::optional<std::uint8_t> suppress_prefix_length = {};
 
     bool operator==(const Rule&) const = default;
     auto operator<=>(const Rule&) const = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The daemon runs as user frr and holds its capabilities lowered; what needs them is called through this.
+// The daemon runs as user frr and holds its capabilities lowered; what needs them is called through
+// this.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Result<T>: a value or an Error, with the member names of C++23's std::expected so that an alias can
-// replace it once the compilers of our distributions have it.
+// Result<T>: a value or an Error, with the member names of C++23's std::expected so that an alias
+// can replace it once the compilers of our distributions have it.
 #pragma once
 
 #include <string>
@@ -18,7 +18,8 @@ struct Error {
     bool operator==(const Error&) const = default;
 };
 
-template <class T> class [[nodiscard]] Result {
+template <class T>
+class [[nodiscard]] Result {
 public:
     Result(T value) : state_(std::move(value)) {}
     Result(Error error) : state_(std::move(error)) {}
@@ -35,7 +36,8 @@ private:
     std::variant<T, Error> state_;
 };
 
-template <> class [[nodiscard]] Result<void> {
+template <>
+class [[nodiscard]] Result<void> {
 public:
     Result() = default;
     Result(Error error) : error_(std::move(error)), failed_(true) {}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/choice.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+namespace multihomed::core {
+
+namespace {
+
+struct Rank {
+    int tier = 0;
+    std::uint32_t preference = 0;
+    auto operator<=>(const Rank&) const = default;
+};
+
+constexpr int kTierDown = 4;
+
+std::optional<int> tier_of(State state) {
+    switch (state) {
+    case State::init:
+    case State::up:
+        return 1;
+    case State::degraded:
+        return 2;
+    case State::hold:
+        return 3;
+    case State::down:
+        return kTierDown;
+    default:
+        return std::nullopt;
+    }
+}
+
+struct Candidate {
+    Rank rank;
+    const Line* line = nullptr;
+    State state = State::init;
+};
+
+std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
+                                  const std::map<ProbeKey, Health>& health, Family family) {
+    std::vector<Candidate> candidates;
+    for (const Line& line : lines) {
+        if (line.family != family || line.blocked)
+            continue;
+        const State state = health.at(line.key()).state;
+        if (const auto tier = tier_of(state))
+            candidates.push_back({{*tier, preference_of(*line.uplink)}, &line, state});
+    }
+    std::ranges::stable_sort(candidates, {}, &Candidate::rank);
+    return candidates;
+}
+
+std::string describe(const Candidate& best, std::size_t sharing) {
+    const std::string preference =
+        "preference " + std::to_string(best.rank.preference) +
+        (sharing > 1 ? ", shared by " + std::to_string(sharing) + " lines" : "");
+    switch (best.state) {
+    case State::down:
+        return "no line passes its probes; last resort keeps the default, " + preference;
+    case State::hold:
+        return "no line is up; the best of those that recovered, " + preference;
+    case State::degraded:
+        return "no line is up without loss; the best of the degraded, " + preference;
+    case State::init:
+        return "assumed good until probes say otherwise, " + preference;
+    default:
+        return "the best line that is up, " + preference;
+    }
+}
+
+} // namespace
+
+Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
+              Family family, LastResort last_resort) {
+    Choice choice;
+    const auto candidates = rank_lines(lines, health, family);
+    if (candidates.empty()) {
+        choice.reason = "no line has carrier, address and gateway";
+        return choice;
+    }
+    const Candidate& best = candidates.front();
+    if (best.rank.tier == kTierDown && last_resort == LastResort::withdraw) {
+        choice.reason = "no line passes its probes; last resort withdraws the default";
+        return choice;
+    }
+    std::optional<Rank> second;
+    for (const Candidate& candidate : candidates) {
+        if (candidate.rank == best.rank) {
+            choice.carrying.push_back(candidate.line);
+        } else if (candidate.rank.tier < kTierDown &&
+                   candidate.rank == second.value_or(candidate.rank)) {
+            second = candidate.rank;
+            choice.standby.push_back(candidate.line);
+        }
+    }
+    choice.reason = describe(best, choice.carrying.size());
+    return choice;
+}
+
+} // namespace multihomed::core

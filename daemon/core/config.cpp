@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/config.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+std::vector<Prefix> internal_prefixes(const Config& config) {
+    if (!config.internal.empty())
+        return config.internal;
+    std::vector<Prefix> all;
+    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"})
+        all.push_back(*Prefix::parse(text));
+    return all;
+}
+
+Nat nat_of(const Uplink& uplink, Family family) {
+    if (const auto& typed = uplink.family[family].nat)
+        return *typed;
+    return {.kind = family == Family::v4 ? Nat::Kind::masquerade : Nat::Kind::none,
+            .first = {},
+            .last = {}};
+}
+
+std::uint32_t preference_of(const Uplink& uplink) {
+    return uplink.preference.value_or(kDefaultPreference);
+}
+
+const Uplink* find_uplink(const Config& config, const std::string& name) {
+    const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
+    return found == config.uplinks.end() ? nullptr : &*found;
+}
+
+} // namespace multihomed::core

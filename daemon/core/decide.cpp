@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/decide.hpp"
+
+#include "core/kernel_view.hpp"
+#include "core/plan.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+namespace {
+
+const LineHistory* find_history(const History& history, const ProbeKey& key) {
+    const auto found = history.lines.find(key);
+    return found == history.lines.end() ? nullptr : &found->second;
+}
+
+NeighbourState gateway_state(const Line& line, const Observation& seen) {
+    if (!line.gateway || !line.resolves_gateway)
+        return NeighbourState::reachable;
+    const auto found = seen.neighbours.find({line.ifindex, *line.gateway});
+    return found == seen.neighbours.end() ? NeighbourState::none : found->second;
+}
+
+/// A gateway that is probed for want of targets and has never answered an echo may simply not do
+/// that. Its link-layer address then speaks for it.
+std::optional<Verdict> silent_gateway_verdict(const Line& line, const Observation& seen,
+                                              const std::vector<TargetFigures>& targets) {
+    const bool answered = std::ranges::any_of(targets, &TargetFigures::ever_received);
+    if (!probes_gateway_only(line) || answered || !line.resolves_gateway)
+        return std::nullopt;
+    const std::string name = "gateway " + line.gateway->to_string();
+    switch (gateway_state(line, seen)) {
+    case NeighbourState::reachable:
+    case NeighbourState::stale:
+        return Verdict{Verdict::Kind::alive, name + " resolves (it answers no echo)"};
+    case NeighbourState::failed:
+        return Verdict{Verdict::Kind::dead, name + " has no link-layer address"};
+    default:
+        return std::nullopt;
+    }
+}
+
+Verdict verdict_of(const Line& line, const Observation& seen) {
+    if (probe_targets(line).empty())
+        return {Verdict::Kind::alive, "nothing to probe"};
+    const auto found = seen.probes.find(line.key());
+    if (found == seen.probes.end())
+        return {Verdict::Kind::unknown, "no probe has been sent yet"};
+    if (const auto verdict = silent_gateway_verdict(line, seen, found->second))
+        return *verdict;
+    return judge(found->second, line.uplink->timing.fail_after);
+}
+
+bool other_is_proven(const Line& line, const std::vector<Line>& lines, const History& history) {
+    return std::ranges::any_of(lines, [&](const Line& other) {
+        if (other.family != line.family || other.uplink == line.uplink || other.blocked)
+            return false;
+        const LineHistory* before = find_history(history, other.key());
+        return before && before->health.state == State::up;
+    });
+}
+
+Health health_of(const Line& line, const std::vector<Line>& lines, const Observation& seen,
+                 const History& history, Time now) {
+    const LineHistory* before = find_history(history, line.key());
+    const NeighbourState neighbour = gateway_state(line, seen);
+    const HealthInput input{
+        .blocked = line.blocked,
+        .verdict = line.blocked ? Verdict{} : verdict_of(line, seen),
+        .gateway_resolved =
+            neighbour == NeighbourState::reachable || neighbour == NeighbourState::stale,
+        .other_proven = other_is_proven(line, lines, history),
+        .stable_for = line.uplink->timing.stable_for,
+    };
+    return evaluate(before ? std::optional(before->health) : std::nullopt, input, now);
+}
+
+/// What the flows of a line that are translated bear as their source.
+std::vector<AddressRange> translated_ranges(const Line& line) {
+    const Nat nat = nat_of(*line.uplink, line.family);
+    if (nat.kind == Nat::Kind::source)
+        return {{nat.first, nat.last}};
+    std::vector<AddressRange> ranges;
+    if (nat.kind == Nat::Kind::masquerade)
+        for (const Address& own : line.addresses)
+            ranges.push_back({own, own});
+    return ranges;
+}
+
+void note_vanished(std::vector<StaleFlows>& vanished, const ProbeKey& key,
+                   const LineHistory& before, const std::vector<AddressRange>& now) {
+    for (const AddressRange& range : before.translated)
+        if (std::ranges::find(now, range) == now.end())
+            vanished.push_back({key, before.ifindex, range, true,
+                                "uplink " + key.uplink + " lost " + range.first.to_string()});
+}
+
+bool is_among(const Line& line, const std::vector<const Line*>& lines) {
+    return std::ranges::find(lines, &line) != lines.end();
+}
+
+LineHistory next_history(const Line& line, const Health& health, bool carries,
+                         const LineHistory* before) {
+    LineHistory next;
+    next.health = health;
+    next.carried = carries;
+    next.ifindex = line.ifindex != 0 || !before ? line.ifindex : before->ifindex;
+    next.translated = translated_ranges(line);
+    // A line that lost its addresses may get the same ones back: its flows are judged then.
+    if (next.translated.empty() && before && line.blocked)
+        next.translated = before->translated;
+    next.owes_flows = !carries && (!before || before->carried || before->owes_flows);
+    return next;
+}
+
+void add_transition(Decision& decision, const ProbeKey& key, const LineHistory* before,
+                    const Health& health, Time now) {
+    if (!before || before->health.state != health.state)
+        decision.transitions.push_back({now, key,
+                                        before ? std::optional(before->health.state) : std::nullopt,
+                                        health.state, health.reason});
+}
+
+void add_deadline(Decision& decision, const Health& health) {
+    if (health.state != State::hold || !health.hold_until)
+        return;
+    if (!decision.next_deadline || *health.hold_until < *decision.next_deadline)
+        decision.next_deadline = health.hold_until;
+}
+
+void note_removed_lines(Decision& decision, const History& history, Time now) {
+    for (const auto& [key, before] : history.lines) {
+        if (decision.history.lines.contains(key))
+            continue;
+        note_vanished(decision.history.vanished, key, before, {});
+        decision.transitions.push_back(
+            {now, key, before.health.state, std::nullopt, "removed from the configuration"});
+    }
+}
+
+void collect_stale(Decision& decision, const PerFamily<Choice>& choices) {
+    decision.stale = decision.history.vanished;
+    for (const auto& [key, line] : decision.history.lines) {
+        if (!line.owes_flows || choices[key.family].carrying.empty())
+            continue;
+        for (const AddressRange& range : line.translated)
+            decision.stale.push_back(
+                {key, line.ifindex, range, false, "uplink " + key.uplink + " does not carry"});
+    }
+}
+
+Desired make_desired(const Config& config, const std::vector<Line>& lines, const Tables& tables,
+                     const PerFamily<Choice>& choices) {
+    return {.routes = plan_routes(lines, choices),
+            .rules = plan_rules(config, lines),
+            .nat = plan_nat(config, lines),
+            .sysctls = plan_sysctls(lines),
+            .table_names = plan_table_names(tables),
+            .probes = plan_probes(lines),
+            .gateways = plan_gateways(lines)};
+}
+
+} // namespace
+
+Decision decide(const Config& config, const Observation& seen, const History& history, Time now) {
+    Decision decision;
+    decision.history.tables = assign_tables(config, history.tables);
+    decision.history.vanished = history.vanished;
+    const auto lines = survey(config, decision.history.tables, seen);
+
+    std::map<ProbeKey, Health> health;
+    for (const Line& line : lines)
+        health[line.key()] = health_of(line, lines, seen, history, now);
+    PerFamily<Choice> choices;
+    for (const Family family : kFamilies) {
+        choices[family] = choose(lines, health, family, config.last_resort);
+        decision.choice_reason[family] = choices[family].reason;
+    }
+    for (const Line& line : lines) {
+        const ProbeKey key = line.key();
+        const bool carries = is_among(line, choices[line.family].carrying);
+        const bool stands_by = is_among(line, choices[line.family].standby);
+        const LineHistory* before = find_history(history, key);
+        LineHistory next = next_history(line, health[key], carries, before);
+        if (before)
+            note_vanished(decision.history.vanished, key, *before, next.translated);
+        add_transition(decision, key, before, health[key], now);
+        add_deadline(decision, health[key]);
+        decision.history.lines[key] = std::move(next);
+        decision.lines.push_back({line, health[key], carries, stands_by});
+    }
+    note_removed_lines(decision, history, now);
+    collect_stale(decision, choices);
+    decision.desired = make_desired(config, lines, decision.history.tables, choices);
+    return decision;
+}
+
+bool may_forget(const StaleFlows& stale, const Observation& seen) {
+    if (stale.address_gone)
+        return true;
+    const auto nexthops = default_nexthops(seen, stale.line.family);
+    return !nexthops.empty() && std::ranges::none_of(nexthops, [&](const KernelNexthop& nexthop) {
+        return nexthop.ifindex == stale.ifindex;
+    });
+}
+
+FlowSelector selector_of(const StaleFlows& stale) {
+    return {.family = stale.line.family,
+            .kind = FlowSelector::Kind::translated_to,
+            .first = stale.translated_to.first,
+            .last = stale.translated_to.last,
+            .sources = {},
+            .not_destinations = {}};
+}
+
+FlowSelector untranslated_flows(const Config& config, const std::vector<LineReport>& lines,
+                                Family family) {
+    FlowSelector selector{.family = family,
+                          .kind = FlowSelector::Kind::untranslated,
+                          .first = {},
+                          .last = {},
+                          .sources = {},
+                          .not_destinations = {}};
+    for (const Prefix& prefix : internal_prefixes(config))
+        if (prefix.family() == family)
+            selector.sources.push_back(prefix);
+    selector.not_destinations = selector.sources;
+    for (const LineReport& report : lines)
+        if (report.line.family == family)
+            selector.not_destinations.insert(selector.not_destinations.end(),
+                                             report.line.sources.begin(),
+                                             report.line.sources.end());
+    return selector;
+}
+
+} // namespace multihomed::core

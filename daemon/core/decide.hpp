@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The whole policy of the product in one pure function: configuration, observation, history and the
+// time go in; the wanted world, the new history, the reasons and the next moment at which time
+// alone may change the answer come out.
+//
+// survey() sees what each line could do, judge() and evaluate() its health, choose() who carries,
+// plan_*() what that means for the kernel. Flows that were translated to a line which no longer
+// carries are owed a deletion as soon as another line carries: they cannot work where routing sends
+// them now.
+#pragma once
+
+#include "core/choice.hpp"
+#include "core/desired.hpp"
+#include "core/health.hpp"
+#include "core/line.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace multihomed::core {
+
+/// An inclusive range of addresses.
+struct AddressRange {
+    Address first;
+    Address last;
+
+    bool operator==(const AddressRange&) const = default;
+};
+
+/// Flows of one line that shall be forgotten once the kernel sends new ones elsewhere.
+struct StaleFlows {
+    ProbeKey line;
+    std::uint32_t ifindex = 0; ///< the line that must not be used any more
+    AddressRange translated_to;
+    bool address_gone = false; ///< nothing can carry them, whatever routing does
+    std::string reason;
+
+    bool operator==(const StaleFlows&) const = default;
+};
+
+struct LineHistory {
+    Health health;
+    bool carried = false;    ///< in the last decision
+    bool owes_flows = false; ///< left the carrying lines, flows not yet forgotten
+    std::uint32_t ifindex = 0;
+    std::vector<AddressRange> translated; ///< what its flows are translated to
+};
+
+/// What decide() remembers from one time to the next.
+struct History {
+    Tables tables;
+    std::map<ProbeKey, LineHistory> lines;
+    /// Ranges that vanished from a line: whatever is translated to them is dead.
+    std::vector<StaleFlows> vanished;
+};
+
+struct Transition {
+    Time at{};
+    ProbeKey line;
+    std::optional<State> from; ///< absent: the line is new
+    std::optional<State> to;   ///< absent: the line is gone
+    std::string reason;
+};
+
+struct LineReport {
+    Line line;
+    Health health;
+    bool carries = false;
+    bool stands_by = false;
+};
+
+struct Decision {
+    Desired desired;
+    History history;
+    std::vector<LineReport> lines;
+    PerFamily<std::string> choice_reason;
+    std::vector<StaleFlows> stale;
+    std::vector<Transition> transitions;
+    std::optional<Time> next_deadline;
+};
+
+/// Lines in the result point into `config`, which must outlive it.
+Decision decide(const Config& config, const Observation& seen, const History& history, Time now);
+
+/// May these flows be forgotten now? Only when the kernel itself no longer sends new flows by that
+/// line and does send them by another; or when their address is gone.
+bool may_forget(const StaleFlows& stale, const Observation& seen);
+
+/// The selector of these flows.
+FlowSelector selector_of(const StaleFlows& stale);
+/// Flows that began before translation stood.
+FlowSelector untranslated_flows(const Config& config, const std::vector<LineReport>& lines,
+                                Family family);
+
+} // namespace multihomed::core

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/kernel_view.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+namespace {
+
+bool has_carrier(const Observation& seen, std::uint32_t ifindex) {
+    return std::ranges::any_of(seen.interfaces, [ifindex](const auto& entry) {
+        const Interface& interface = entry.second;
+        return interface.index == ifindex && interface.up && interface.carrier;
+    });
+}
+
+/// Defaults of one table, best metric first.
+std::vector<const KernelRoute*> defaults_in(const Observation& seen, Family family,
+                                            std::uint32_t table) {
+    std::vector<const KernelRoute*> found;
+    for (const KernelRoute& route : seen.routes)
+        if (route.table == table && route.destination == Prefix::any(family))
+            found.push_back(&route);
+    std::ranges::stable_sort(found, {}, &KernelRoute::metric);
+    return found;
+}
+
+bool same_nexthops(const Route& wanted, const KernelRoute& found) {
+    if (wanted.nexthops.size() != found.nexthops.size())
+        return false;
+    return std::ranges::all_of(wanted.nexthops, [&](const Nexthop& want) {
+        return std::ranges::any_of(found.nexthops, [&](const KernelNexthop& have) {
+            return have.ifindex == want.ifindex && have.gateway == want.gateway;
+        });
+    });
+}
+
+} // namespace
+
+std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family family) {
+    for (const std::uint32_t table : {kTableMain, kTableDefault}) {
+        for (const KernelRoute* route : defaults_in(seen, family, table)) {
+            std::vector<KernelNexthop> alive;
+            for (const KernelNexthop& nexthop : route->nexthops)
+                if (!nexthop.linkdown && has_carrier(seen, nexthop.ifindex))
+                    alive.push_back(nexthop);
+            if (!alive.empty())
+                return alive;
+        }
+    }
+    return {};
+}
+
+bool is_installed(const Observation& seen, const Route& route) {
+    return std::ranges::any_of(seen.routes, [&](const KernelRoute& found) {
+        return found.table == route.table && found.destination == route.destination &&
+               same_nexthops(route, found);
+    });
+}
+
+bool is_installed(const Observation& seen, const Rule& rule, std::uint8_t protocol) {
+    return std::ranges::any_of(seen.rules, [&](const KernelRule& found) {
+        return !found.exotic && found.protocol == protocol && found.rule == rule;
+    });
+}
+
+std::vector<const Route*> expected_in_kernel(const std::vector<Route>& routes) {
+    std::vector<const Route*> expected;
+    for (const Route& route : routes) { // sorted by (table, destination, distance)
+        if (!expected.empty() && expected.back()->table == route.table &&
+            expected.back()->destination == route.destination)
+            continue;
+        expected.push_back(&route);
+    }
+    return expected;
+}
+
+std::optional<KernelRoute> foreign_default(const Observation& seen, Family family,
+                                           const std::vector<Route>& wanted) {
+    const auto ours = std::ranges::find_if(wanted, [family](const Route& route) {
+        return route.table == kTableMain && route.destination == Prefix::any(family);
+    });
+    if (ours == wanted.end())
+        return std::nullopt;
+    const auto found = defaults_in(seen, family, kTableMain);
+    if (found.empty() || same_nexthops(*ours, *found.front()))
+        return std::nullopt;
+    return *found.front();
+}
+
+} // namespace multihomed::core

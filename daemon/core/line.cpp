@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/line.hpp"
+
+#include "core/desired.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace multihomed::core {
+
+namespace {
+
+bool is_usable(const InterfaceAddress& own) {
+    return !own.tentative && !is_link_local(own.address) && !own.address.is_loopback();
+}
+
+const char* family_words(Family family) {
+    return family == Family::v4 ? "IPv4" : "IPv6";
+}
+
+const char* gateway_command(Family family) {
+    return family == Family::v4 ? "'ip gateway A.B.C.D'" : "'ipv6 gateway X:X::X:X'";
+}
+
+/// The prefix an address makes reachable on its interface.
+Prefix connected_prefix(const InterfaceAddress& own) {
+    return own.peer ? Prefix(*own.peer, own.prefix_length) : Prefix(own.address, own.prefix_length);
+}
+
+bool has_configuration(const Uplink& uplink, Family family) {
+    const UplinkFamily& typed = uplink.family[family];
+    return typed.gateway.kind != Gateway::Kind::none || !typed.sources.empty() ||
+           (typed.nat && typed.nat->kind != Nat::Kind::none);
+}
+
+bool has_address(const Interface& interface, Family family) {
+    return std::ranges::any_of(interface.addresses, [family](const InterfaceAddress& own) {
+        return family_of(own.address) == family && is_usable(own);
+    });
+}
+
+/// A broadcast interface needs a gateway to be of use in a family; without one, nothing was meant.
+bool is_wanted(const Uplink& uplink, Family family, const Interface* interface) {
+    if (has_configuration(uplink, family))
+        return true;
+    if (interface && interface->point_to_point && has_address(*interface, family))
+        return true;
+    return family == Family::v4 && !has_configuration(uplink, Family::v6) &&
+           !(interface && interface->point_to_point && has_address(*interface, Family::v6));
+}
+
+std::optional<Blocked> check_interface(const Uplink& uplink, const Interface* interface) {
+    if (uplink.shutdown)
+        return Blocked{State::shutdown, "shut down by configuration"};
+    if (uplink.interface.empty())
+        return Blocked{State::no_carrier, "no interface configured: 'interface IFNAME'"};
+    if (!interface)
+        return Blocked{State::no_carrier, "interface " + uplink.interface + " does not exist"};
+    if (!interface->up)
+        return Blocked{State::no_carrier, "interface " + uplink.interface + " is down"};
+    if (!interface->carrier)
+        return Blocked{State::no_carrier, "no carrier on " + uplink.interface};
+    return std::nullopt;
+}
+
+std::string tentative_remark(const Interface& interface, Family family) {
+    for (const InterfaceAddress& own : interface.addresses)
+        if (family_of(own.address) == family && own.tentative && !is_link_local(own.address))
+            return " (" + own.address.to_string() + " is tentative: duplicate address detection)";
+    return "";
+}
+
+/// An address of this router to send probes from: the line's interface's own, else one elsewhere
+/// that lies in the line's configured prefixes.
+std::optional<Address> find_probe_source(const Line& line, const Observation& seen) {
+    if (!line.addresses.empty())
+        return line.addresses.front();
+    for (const auto& [name, interface] : seen.interfaces)
+        for (const InterfaceAddress& own : interface.addresses)
+            for (const Prefix& source : line.uplink->family[line.family].sources)
+                if (source.contains(own.address) && is_usable(own))
+                    return own.address;
+    return std::nullopt;
+}
+
+std::optional<Blocked> check_address(const Line& line, const Interface& interface) {
+    if (!line.probe_source)
+        return Blocked{State::no_address, interface.name + " has no usable " +
+                                              family_words(line.family) + " address" +
+                                              tentative_remark(interface, line.family)};
+    const Nat nat = nat_of(*line.uplink, line.family);
+    if (nat.kind == Nat::Kind::masquerade && line.addresses.empty())
+        return Blocked{State::no_address, "masquerade needs an " +
+                                              std::string(family_words(line.family)) +
+                                              " address on " + interface.name};
+    if (nat.kind != Nat::Kind::source)
+        return std::nullopt;
+    const bool owned = std::ranges::any_of(line.sources, [&nat](const Prefix& own) {
+        return own.contains(nat.first) && own.contains(nat.last);
+    });
+    if (owned)
+        return std::nullopt;
+    const std::string range = nat.first == nat.last
+                                  ? nat.first.to_string()
+                                  : nat.first.to_string() + "-" + nat.last.to_string();
+    return Blocked{State::no_address, "NAT source " + range + " lies in no prefix of this line; '" +
+                                          std::string(line.family == Family::v4 ? "ip" : "ipv6") +
+                                          " source PREFIX' would add one"};
+}
+
+std::optional<std::string> owner_of(const Address& address, const Observation& seen) {
+    for (const auto& [name, interface] : seen.interfaces)
+        for (const InterfaceAddress& own : interface.addresses)
+            if (own.address == address)
+                return name;
+    return std::nullopt;
+}
+
+std::string subnets_text(const Line& line) {
+    std::string text;
+    for (const Prefix& subnet : line.subnets)
+        text += (text.empty() ? "" : ", ") + subnet.to_string();
+    return text.empty() ? "none" : text;
+}
+
+/// A missing or self-pointing gateway makes the kernel resolve every address of the Internet on the
+/// link; an unreachable one blackholes. None of them is ever installed.
+std::optional<Blocked> check_gateway(const Line& line, const Interface& interface,
+                                     const Observation& seen) {
+    const Gateway& typed = line.uplink->family[line.family].gateway;
+    if (typed.kind == Gateway::Kind::none) {
+        if (interface.point_to_point)
+            return std::nullopt;
+        return Blocked{State::no_gateway, std::string(gateway_command(line.family)) +
+                                              " is missing: " + interface.name +
+                                              " is a broadcast interface"};
+    }
+    const std::string text = typed.address.to_string();
+    if (const auto owner = owner_of(typed.address, seen))
+        return Blocked{State::no_gateway,
+                       "gateway " + text + " is this router's own address on " + *owner};
+    const bool connected =
+        typed.onlink || interface.point_to_point || is_link_local(typed.address) ||
+        std::ranges::any_of(line.subnets,
+                            [&](const Prefix& subnet) { return subnet.contains(typed.address); });
+    if (connected)
+        return std::nullopt;
+    return Blocked{State::no_gateway, "gateway " + text + " is in no connected prefix of " +
+                                          interface.name + " (" + subnets_text(line) +
+                                          "); add 'onlink' if it is reachable all the same"};
+}
+
+void add_interface(Line& line, const Interface& interface) {
+    line.ifindex = interface.index;
+    line.carrier = interface.up && interface.carrier;
+    for (const InterfaceAddress& own : interface.addresses) {
+        if (family_of(own.address) != line.family || !is_usable(own))
+            continue;
+        line.addresses.push_back(own.address);
+        line.sources.push_back(Prefix::host(own.address));
+        const Prefix connected = connected_prefix(own);
+        if (connected.length() < address_bits(line.family))
+            line.subnets.push_back(connected);
+    }
+    const Gateway& typed = line.uplink->family[line.family].gateway;
+    if (typed.kind == Gateway::Kind::address) {
+        line.gateway = typed.address;
+        line.resolves_gateway = !interface.point_to_point;
+    }
+}
+
+void sort_unique(std::vector<Prefix>& prefixes) {
+    std::ranges::sort(prefixes);
+    const auto rest = std::ranges::unique(prefixes);
+    prefixes.erase(rest.begin(), rest.end());
+}
+
+/// Drops prefixes that another one of the list contains.
+void drop_covered(std::vector<Prefix>& prefixes) {
+    sort_unique(prefixes);
+    std::vector<Prefix> kept;
+    for (const Prefix& prefix : prefixes)
+        if (kept.empty() || !kept.back().contains(prefix))
+            kept.push_back(prefix);
+    prefixes = std::move(kept);
+}
+
+/// Does the connected subnet also belong to another line? Two modems that both hand out
+/// 192.168.1.0/24 are common; then only the addresses tell the lines apart.
+std::optional<std::string> shared_with(const Line& line, const Prefix& subnet,
+                                       const std::vector<Line>& lines) {
+    for (const Line& other : lines) {
+        if (other.uplink == line.uplink || other.family != line.family)
+            continue;
+        const auto overlaps = [&](const Prefix& theirs) { return theirs.overlaps(subnet); };
+        if (std::ranges::any_of(other.subnets, overlaps) ||
+            std::ranges::any_of(other.uplink->family[line.family].sources, overlaps))
+            return other.uplink->name;
+    }
+    return std::nullopt;
+}
+
+void add_sources(Line& line, const std::vector<Line>& lines) {
+    const auto& typed = line.uplink->family[line.family].sources;
+    line.sources.insert(line.sources.end(), typed.begin(), typed.end());
+    for (const Prefix& subnet : line.subnets) {
+        if (const auto other = shared_with(line, subnet, lines))
+            line.remarks.push_back(subnet.to_string() + " is also a prefix of uplink " + *other +
+                                   ": only this line's own addresses mark its packets");
+        else
+            line.sources.push_back(subnet);
+    }
+    drop_covered(line.sources);
+}
+
+void judge_readiness(Line& line, const Interface* interface, const Observation& seen) {
+    line.blocked = check_interface(*line.uplink, interface);
+    if (!interface)
+        return;
+    line.probe_source = find_probe_source(line, seen);
+    if (!line.blocked)
+        line.blocked = check_address(line, *interface);
+    if (!line.blocked)
+        line.blocked = check_gateway(line, *interface, seen);
+}
+
+const Interface* find_interface(const Observation& seen, const std::string& name) {
+    const auto found = seen.interfaces.find(name);
+    return found == seen.interfaces.end() ? nullptr : &found->second;
+}
+
+} // namespace
+
+Nexthop Line::nexthop() const {
+    return {.ifindex = ifindex,
+            .interface = uplink->interface,
+            .gateway = gateway,
+            .weight = static_cast<std::uint8_t>(uplink->weight)};
+}
+
+Tables assign_tables(const Config& config, const Tables& previous) {
+    Tables tables;
+    std::set<std::uint32_t> taken{0, 252, 253, 254, 255};
+    for (const Uplink& uplink : config.uplinks)
+        if (uplink.table && taken.insert(*uplink.table).second)
+            tables[uplink.name] = *uplink.table;
+    for (const Uplink& uplink : config.uplinks) {
+        const auto before = previous.find(uplink.name);
+        if (!tables.contains(uplink.name) && before != previous.end() &&
+            before->second >= config.table_base && taken.insert(before->second).second)
+            tables[uplink.name] = before->second;
+    }
+    std::uint32_t next = config.table_base;
+    for (const Uplink& uplink : config.uplinks) {
+        if (tables.contains(uplink.name))
+            continue;
+        while (!taken.insert(next).second)
+            ++next;
+        tables[uplink.name] = next;
+    }
+    return tables;
+}
+
+std::vector<Line> survey(const Config& config, const Tables& tables, const Observation& seen) {
+    std::vector<Line> lines;
+    for (const Uplink& uplink : config.uplinks) {
+        const Interface* interface = find_interface(seen, uplink.interface);
+        for (const Family family : kFamilies) {
+            if (!is_wanted(uplink, family, interface))
+                continue;
+            Line& line = lines.emplace_back();
+            line.uplink = &uplink;
+            line.family = family;
+            line.table = tables.at(uplink.name);
+            if (interface)
+                add_interface(line, *interface);
+            sort_unique(line.subnets);
+        }
+    }
+    for (Line& line : lines) {
+        add_sources(line, lines);
+        judge_readiness(line, find_interface(seen, line.uplink->interface), seen);
+    }
+    return lines;
+}
+
+} // namespace multihomed::core

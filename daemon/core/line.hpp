@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A line: one uplink in one address family, seen against the interfaces that exist now. survey()
+// finds out for every uplink whether the line could carry packets, what is missing if not, which
+// addresses and prefixes are its own, and who its next hop is. Everything after it works on Lines.
+#pragma once
+
+#include "core/desired.hpp"
+#include "core/health.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace multihomed::core {
+
+struct Line {
+    const Uplink* uplink = nullptr;
+    Family family = Family::v4;
+    std::uint32_t table = 0;
+
+    std::optional<Blocked> blocked;
+    std::uint32_t ifindex = 0; ///< 0: no such interface
+    bool carrier = false;
+    std::optional<Address> gateway; ///< empty on point-to-point interfaces
+    bool resolves_gateway = false;  ///< the gateway has a link-layer address to be found
+    std::vector<Address> addresses; ///< the interface's own, usable ones
+    /// Connected subnets of the interface, host prefixes left out.
+    std::vector<Prefix> subnets;
+    /// Every source that belongs to this line: connected and configured; sorted, unique.
+    std::vector<Prefix> sources;
+    std::optional<Address> probe_source;
+    /// What the operator should know although the line works.
+    std::vector<std::string> remarks;
+
+    ProbeKey key() const { return {uplink->name, family}; }
+    Nexthop nexthop() const;
+};
+
+/// Table of each uplink, by name.
+using Tables = std::map<std::string, std::uint32_t>;
+
+/// Explicit tables as typed; the others keep what `previous` gave them, or get the lowest free
+/// number from Config::table_base upwards.
+Tables assign_tables(const Config& config, const Tables& previous);
+
+/// All lines, in the order of Config::uplinks, IPv4 before IPv6. A family in which an uplink has
+/// neither configuration nor address has no line. Lines point into `config`.
+std::vector<Line> survey(const Config& config, const Tables& tables, const Observation& seen);
+
+} // namespace multihomed::core

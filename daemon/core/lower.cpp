@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/lower.hpp"
+
+#include "core/kernel_view.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+namespace {
+
+std::vector<std::string> ingress_interfaces(const Observation& seen) {
+    std::vector<std::string> names;
+    for (const auto& [name, interface] : seen.interfaces)
+        names.push_back(name); // lo stands for local traffic
+    return names;
+}
+
+/// The rule once for each ingress interface.
+void spread(std::vector<Rule>& into, Rule rule, const std::vector<std::string>& ingress) {
+    if (!rule.iif.empty()) {
+        into.push_back(std::move(rule));
+        return;
+    }
+    for (const std::string& name : ingress) {
+        rule.iif = name;
+        into.push_back(rule);
+    }
+}
+
+std::vector<Rule> to_internal(const Rule& rule, const std::vector<Prefix>& internal) {
+    std::vector<Rule> rules;
+    for (const Prefix& prefix : internal) {
+        if (prefix.family() != rule.family)
+            continue;
+        Rule exception = rule;
+        exception.suppress_prefix_length.reset();
+        exception.destination = prefix;
+        rules.push_back(exception);
+    }
+    return rules;
+}
+
+} // namespace
+
+Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& internal,
+              const Observation& seen) {
+    if (seen.dataplane.module)
+        return {.rules = rules, .protocol = kRuleProtocol, .losses = {}};
+    Lowered lowered{.rules = {}, .protocol = kStockRuleProtocol, .losses = {}};
+    const auto ingress = ingress_interfaces(seen);
+    for (const Rule& rule : rules) {
+        if (rule.goto_priority != 0)
+            continue; // it only guards the suppressed lookup, which is gone too
+        if (!rule.suppress_prefix_length) {
+            spread(lowered.rules, rule, ingress);
+            continue;
+        }
+        for (const Rule& exception : to_internal(rule, internal))
+            spread(lowered.rules, exception, ingress);
+    }
+    std::ranges::sort(lowered.rules);
+    lowered.losses.emplace_back("zebra runs without zebra_multihome (-M multihome): destinations "
+                                "inside are only those of 'internal', one rule per interface");
+    return lowered;
+}
+
+} // namespace multihomed::core

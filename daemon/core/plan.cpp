@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/plan.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace multihomed::core {
+
+namespace {
+
+template <class T, class Projection = std::identity>
+void sort_unique(std::vector<T>& values, Projection projection = {}) {
+    std::ranges::sort(values, {}, projection);
+    const auto rest = std::ranges::unique(values, {}, projection);
+    values.erase(rest.begin(), rest.end());
+}
+
+std::vector<Nexthop> nexthops_of(const std::vector<const Line*>& lines) {
+    std::vector<Nexthop> nexthops;
+    for (const Line* line : lines)
+        nexthops.push_back(line->nexthop());
+    return nexthops;
+}
+
+void add_uplink_table(std::vector<Route>& routes, const Line& line) {
+    const Prefix any = Prefix::any(line.family);
+    routes.push_back({.destination = any,
+                      .table = line.table,
+                      .distance = kDistanceUnreachable,
+                      .nexthops = {}});
+    if (line.blocked)
+        return;
+    Nexthop direct = line.nexthop();
+    direct.gateway.reset();
+    direct.weight = 1;
+    for (const Prefix& subnet : line.subnets)
+        routes.push_back({.destination = subnet,
+                          .table = line.table,
+                          .distance = kDistanceDefault,
+                          .nexthops = {direct}});
+    Nexthop out = line.nexthop();
+    out.weight = 1;
+    routes.push_back(
+        {.destination = any, .table = line.table, .distance = kDistanceDefault, .nexthops = {out}});
+}
+
+void add_default(std::vector<Route>& routes, Family family, std::uint32_t table,
+                 const std::vector<const Line*>& lines) {
+    if (lines.empty())
+        return;
+    routes.push_back({.destination = Prefix::any(family),
+                      .table = table,
+                      .distance = kDistanceDefault,
+                      .nexthops = nexthops_of(lines)});
+}
+
+void add_line_rules(std::vector<Rule>& rules, const Line& line, std::uint32_t base) {
+    for (const Prefix& source : line.sources)
+        rules.push_back({.family = line.family,
+                         .priority = base + kRuleSources,
+                         .source = source,
+                         .table = line.table});
+    if (line.sources.empty())
+        return;
+    for (const Prefix& subnet : line.subnets)
+        rules.push_back({.family = line.family,
+                         .priority = base + kRuleLinkSubnets,
+                         .destination = subnet,
+                         .goto_priority = base + kRuleSources});
+}
+
+LineNat nat_of_uplink(const Uplink& uplink, const std::vector<Line>& lines) {
+    LineNat nat{.uplink = uplink.name, .interface = uplink.interface};
+    for (const Family family : kFamilies) {
+        nat.nat[family] = nat_of(uplink, family);
+        // A family in which we do not steer this interface is not ours to police.
+        nat.sources[family] = {Prefix::any(family)};
+        for (const Line& line : lines)
+            if (line.uplink == &uplink && line.family == family)
+                nat.sources[family] = line.sources;
+        const bool steered = std::ranges::any_of(lines, [&](const Line& line) {
+            return line.uplink == &uplink && line.family == family;
+        });
+        if (!steered)
+            nat.nat[family].kind = Nat::Kind::none;
+    }
+    return nat;
+}
+
+} // namespace
+
+std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices) {
+    std::vector<Route> routes;
+    for (const Line& line : lines)
+        add_uplink_table(routes, line);
+    for (const Family family : kFamilies) {
+        add_default(routes, family, kTableMain, choices[family].carrying);
+        add_default(routes, family, kTableDefault, choices[family].standby);
+    }
+    sort_unique(routes, &Route::key);
+    return routes;
+}
+
+std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines) {
+    std::vector<Rule> rules;
+    PerFamily<bool> used{};
+    for (const Line& line : lines) {
+        used[line.family] = true;
+        add_line_rules(rules, line, config.rule_base);
+    }
+    for (const Family family : kFamilies)
+        if (used[family])
+            rules.push_back({.family = family,
+                             .priority = config.rule_base + kRuleInternal,
+                             .table = kTableMain,
+                             .suppress_prefix_length = std::uint8_t{0}});
+    if (used[Family::v6])
+        rules.push_back(
+            {.family = Family::v6, .priority = kRulePriorityTableDefault, .table = kTableDefault});
+    sort_unique(rules);
+    return rules;
+}
+
+NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
+    NatPlan plan;
+    for (const Prefix& prefix : internal_prefixes(config))
+        plan.internal[prefix.family()].push_back(prefix);
+    for (const Family family : kFamilies)
+        sort_unique(plan.internal[family]);
+    for (const Uplink& uplink : config.uplinks)
+        if (!uplink.interface.empty())
+            plan.lines.push_back(nat_of_uplink(uplink, lines));
+    std::ranges::sort(plan.lines, {}, &LineNat::interface);
+    return plan;
+}
+
+std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines) {
+    std::vector<Sysctl> sysctls;
+    for (const Line& line : lines)
+        if (line.ifindex != 0)
+            sysctls.push_back({.family = line.family,
+                               .interface = line.uplink->interface,
+                               .name = "ignore_routes_with_linkdown",
+                               .value = 1});
+    sort_unique(sysctls);
+    return sysctls;
+}
+
+std::vector<TableName> plan_table_names(const Tables& tables) {
+    std::vector<TableName> names;
+    for (const auto& [name, table] : tables)
+        names.push_back({table, name});
+    std::ranges::sort(names);
+    return names;
+}
+
+bool probes_gateway_only(const Line& line) {
+    return std::ranges::none_of(line.uplink->probes, [&](const ProbeTarget& target) {
+        return family_of(target.address) == line.family;
+    });
+}
+
+std::vector<Address> probe_targets(const Line& line) {
+    std::vector<Address> targets;
+    for (const ProbeTarget& target : line.uplink->probes)
+        if (family_of(target.address) == line.family)
+            targets.push_back(target.address);
+    if (targets.empty() && line.gateway)
+        targets.push_back(*line.gateway);
+    return targets;
+}
+
+std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines) {
+    std::vector<ProbePlan> plans;
+    for (const Line& line : lines) {
+        auto targets = probe_targets(line);
+        if (line.blocked || targets.empty() || !line.probe_source)
+            continue;
+        plans.push_back({.key = line.key(),
+                         .interface = line.uplink->interface,
+                         .ifindex = line.ifindex,
+                         .source = *line.probe_source,
+                         .targets = std::move(targets),
+                         .interval = line.uplink->timing.interval,
+                         .timeout = line.uplink->timing.timeout});
+    }
+    std::ranges::sort(plans, {}, &ProbePlan::key);
+    return plans;
+}
+
+std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines) {
+    std::vector<NeighbourKey> gateways;
+    for (const Line& line : lines)
+        if (line.ifindex != 0 && line.gateway && line.resolves_gateway)
+            gateways.push_back({line.ifindex, *line.gateway});
+    sort_unique(gateways);
+    return gateways;
+}
+
+} // namespace multihomed::core

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// From lines and choices to the wanted world. Each function makes one part of Desired; together
+// they are the steering of the product:
+//
+//   rules   base+0    to <link subnet>: skip the next rule (see below)
+//           base+10   main, except its default: internal destinations win, whoever taught main
+//           base+100  from <a line's source>: that line's table
+//           32766     main, whose default is ours (the kernel's rule)
+//           32767     table 253 (the kernel's rule; for IPv6 ours)
+//   tables  an uplink's: its subnets, a default by its gateway, and behind that an unreachable one,
+//   so
+//           that a packet with the line's source never falls through to another line
+//           main: a default by the carrying lines; 253: one by the standby lines
+//
+// Why base+0: main also holds the lines' own subnets. A packet with line A's source for a host in
+// line B's subnet would leave by B. For these destinations main is asked after the sources.
+#pragma once
+
+#include "core/choice.hpp"
+#include "core/desired.hpp"
+#include "core/line.hpp"
+
+#include <vector>
+
+namespace multihomed::core {
+
+inline constexpr std::uint32_t kRuleLinkSubnets = 0;
+inline constexpr std::uint32_t kRuleInternal = 10;
+inline constexpr std::uint32_t kRuleSources = 100;
+
+/// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
+inline constexpr std::uint8_t kDistanceDefault = 5;
+inline constexpr std::uint8_t kDistanceUnreachable = 254;
+
+std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices);
+std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines);
+NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
+std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines);
+std::vector<TableName> plan_table_names(const Tables& tables);
+std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines);
+std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines);
+
+/// The probe targets of a line: those configured for its family, else its gateway.
+std::vector<Address> probe_targets(const Line& line);
+/// True if the line has no configured target and so is judged by its gateway alone.
+bool probes_gateway_only(const Line& line);
+
+} // namespace multihomed::core

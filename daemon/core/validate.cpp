@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/validate.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+namespace {
+
+/// IFNAMSIZ - 1
+constexpr std::size_t kMaxInterfaceName = 15;
+constexpr std::uint32_t kRuleBaseLimit = 32766 - kRulePrioritySpan;
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/// Neither a host's nor a router's address can be one of these.
+bool is_unusable(const Address& address) {
+    if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
+        return true;
+    return address.is_v4() && address.to_v4() == boost::asio::ip::address_v4::broadcast();
+}
+
+} // namespace
+
+std::optional<std::string> refuse_uplink_name(const Config& config, const std::string& name) {
+    if (name.empty() || name.size() > kMaxUplinkName)
+        return "an uplink's name has 1 to " + std::to_string(kMaxUplinkName) + " characters";
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
+    };
+    if (!is_alphanumeric(name.front()) || !std::ranges::all_of(name, allowed))
+        return std::string("an uplink's name begins with a letter or digit and holds letters, "
+                           "digits, '_', '-' and '.' only");
+    for (const char* reserved : {"local", "main", "default", "unspec"})
+        if (name == reserved)
+            return "'" + name + "' is the name of a kernel routing table";
+    if (!find_uplink(config, name) && config.uplinks.size() >= kMaxUplinks)
+        return "there are " + std::to_string(kMaxUplinks) + " uplinks already, the limit";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_interface(const Config& config, const std::string& uplink,
+                                            const std::string& interface) {
+    const auto bad = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == '"' || c == ':'; };
+    if (interface.empty() || interface.size() > kMaxInterfaceName ||
+        std::ranges::any_of(interface, bad) || interface == "." || interface == "..")
+        return "'" + interface + "' cannot be the name of an interface (1 to 15 characters)";
+    if (interface == "lo")
+        return std::string("the loopback interface cannot be an uplink");
+    for (const Uplink& other : config.uplinks)
+        if (other.name != uplink && other.interface == interface)
+            return "interface " + interface + " belongs to uplink " + other.name;
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_table(const Config& config, const std::string& uplink,
+                                        std::uint32_t table) {
+    if (table == 0 || (table >= 252 && table <= 255))
+        return "table " + std::to_string(table) + " is one of the kernel's own";
+    for (const Uplink& other : config.uplinks)
+        if (other.name != uplink && other.table == table)
+            return "table " + std::to_string(table) + " belongs to uplink " + other.name;
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_table_base(std::uint32_t base) {
+    if (base < 256 || base > 0xffffffffU - 2 * kMaxUplinks)
+        return std::string("the first table is between 256 and 4294966271");
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_rule_base(std::uint32_t base) {
+    if (base < 1 || base > kRuleBaseLimit)
+        return "the first rule priority is between 1 and " + std::to_string(kRuleBaseLimit) +
+               ", so that all " + std::to_string(kRulePrioritySpan) + " come before main's";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_gateway(const Address& gateway) {
+    if (is_unusable(gateway))
+        return gateway.to_string() + " cannot be a gateway";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_source(const Config& config, const std::string& uplink,
+                                         const Prefix& source) {
+    if (source.is_any())
+        return source.to_string() + " would take every source to this line";
+    if (is_link_local(source.address()) || source.address().is_multicast())
+        return source.to_string() + " cannot be a source prefix of a line";
+    for (const Uplink& other : config.uplinks) {
+        if (other.name == uplink)
+            continue;
+        for (const Prefix& taken : other.family[source.family()].sources)
+            if (taken.overlaps(source))
+                return source.to_string() + " overlaps " + taken.to_string() + " of uplink " +
+                       other.name;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_nat_range(const Address& first, const Address& last) {
+    if (family_of(first) != family_of(last))
+        return std::string("both ends of a pool are of one address family");
+    if (is_unusable(first) || is_unusable(last) || is_link_local(first) || is_link_local(last))
+        return first.to_string() + " cannot be a source address";
+    if (last < first)
+        return "the pool ends before it begins: " + first.to_string() + " is above " +
+               last.to_string();
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_probe_target(const Address& target) {
+    if (is_unusable(target))
+        return target.to_string() + " cannot be probed";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_internal(const Prefix& prefix) {
+    if (prefix.is_any())
+        return prefix.to_string() + " would make the whole Internet internal";
+    if (prefix.address().is_multicast() || is_link_local(prefix.address()))
+        return prefix.to_string() + " cannot be an internal prefix";
+    return std::nullopt;
+}
+
+} // namespace multihomed::core
