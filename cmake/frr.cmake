@@ -76,9 +76,13 @@ add_library(frr_headers INTERFACE)
 target_include_directories(frr_headers SYSTEM INTERFACE
     "${frr_source}/lib/assert" ${frr_installed} "${frr_source}" "${frr_source}/include"
     "${frr_source}/lib" "${frr_build}" "${frr_build}/lib")
-target_compile_definitions(frr_headers INTERFACE HAVE_CONFIG_H _GNU_SOURCE)
+target_compile_definitions(frr_headers INTERFACE HAVE_CONFIG_H _GNU_SOURCE MH_FRR=${FRR_VERSION_NUMBER})
 target_compile_options(frr_headers INTERFACE $<$<COMPILE_LANGUAGE:C>:-fms-extensions>
     "-ffile-prefix-map=${frr_source}/=frr/")
+
+# For our own files that include FRR: its macros expand in them, where SYSTEM does not help.
+add_library(multihomed_frr_options INTERFACE)
+target_compile_options(multihomed_frr_options INTERFACE -Wno-format -Wno-missing-field-initializers)
 
 get_filename_component(frr_default_libdir "${FRR_MODULEDIR}" DIRECTORY)
 find_library(FRR_LIBRARY NAMES libfrr.so.0 libfrr.so PATHS "${frr_default_libdir}" REQUIRED)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The nodes of our commands and the commands that enter them, shared by daemon and vtysh: they have
+ * to agree on names, prompts and help.
+ */
+#ifndef MULTIHOMED_MULTIHOME_NODES_H
+#define MULTIHOMED_MULTIHOME_NODES_H
+
+/* Behind FRR's own nodes, so they collide with none; they only have to be unique inside one
+ * process. */
+#define MULTIHOME_NODE ((enum node_type)(NODE_TYPE_MAX + 1))
+#define MULTIHOME_UPLINK_NODE ((enum node_type)(NODE_TYPE_MAX + 2))
+
+#define MH_STR "Several Internet lines as one connection\n"
+#define MH_UPLINK_STR "An Internet line\n"
+#define MH_UPLINK_NAME_STR "Name of the line\n"
+
+#define MH_ROUTER_CMD "router multihome"
+#define MH_ROUTER_HELP "Enable a routing process\n" MH_STR
+#define MH_UPLINK_CMD "uplink WORD$mh_uplink"
+#define MH_UPLINK_HELP MH_UPLINK_STR MH_UPLINK_NAME_STR
+
+#define MH_NODE_FIELDS                                                                             \
+    .name = "multihome", .node = MULTIHOME_NODE, .parent_node = CONFIG_NODE,                       \
+    .prompt = "%s(config-multihome)# "
+#define MH_UPLINK_NODE_FIELDS                                                                      \
+    .name = "multihome uplink", .node = MULTIHOME_UPLINK_NODE, .parent_node = MULTIHOME_NODE,      \
+    .prompt = "%s(config-multihome-uplink)# "
+
+#endif /* MULTIHOMED_MULTIHOME_NODES_H */
