@@ -91,11 +91,12 @@ add_library(frr_lib SHARED IMPORTED)
 set_target_properties(frr_lib PROPERTIES IMPORTED_LOCATION "${FRR_LIBRARY}")
 target_link_libraries(frr_lib INTERFACE frr_headers)
 
-# frr_clippy(<out variable> <file.c>): makes <stem>_clippy.c of the file's DEFPY commands, which the
-# file includes. clippy wants to run in FRR's build directory and touches its output only on a change.
-function(frr_clippy out file)
+# frr_clippy(<out variable> <file.c> <dir>): makes <dir>/<stem>_clippy.c of the file's DEFPY commands,
+# which the file includes. clippy wants to run in FRR's build directory and touches its output only on
+# a change.
+function(frr_clippy out file dir)
     get_filename_component(stem "${file}" NAME_WE)
-    set(made "${CMAKE_CURRENT_BINARY_DIR}/${stem}_clippy.c")
+    set(made "${dir}/${stem}_clippy.c")
     add_custom_command(
         OUTPUT "${made}"
         COMMAND "${frr_build}/lib/clippy" "${frr_source}/python/clidef.py" -o "${made}" "${file}"
