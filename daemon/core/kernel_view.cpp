@@ -51,27 +51,30 @@ std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family fami
     return {};
 }
 
-bool is_installed(const Observation& seen, const Route& route) {
-    return std::ranges::any_of(seen.routes, [&](const KernelRoute& found) {
-        return found.table == route.table && found.destination == route.destination &&
-               same_nexthops(route, found);
-    });
+KernelIndex::KernelIndex(const Observation& seen) {
+    for (const KernelRoute& route : seen.routes)
+        routes_.emplace(std::pair(route.table, route.destination), &route);
+    for (const KernelRule& found : seen.rules)
+        if (!found.exotic)
+            rules_.emplace(found.protocol, found.rule);
 }
 
-bool is_installed(const Observation& seen, const Rule& rule, std::uint8_t protocol) {
-    return std::ranges::any_of(seen.rules, [&](const KernelRule& found) {
-        return !found.exotic && found.protocol == protocol && found.rule == rule;
-    });
+bool KernelIndex::holds(const Route& route) const {
+    const auto [first, last] = routes_.equal_range({route.table, route.destination});
+    return std::any_of(first, last,
+                       [&](const auto& entry) { return same_nexthops(route, *entry.second); });
 }
 
-std::vector<const Route*> expected_in_kernel(const std::vector<Route>& routes) {
-    std::vector<const Route*> expected;
-    for (const Route& route : routes) { // sorted by (table, destination, distance)
-        if (!expected.empty() && expected.back()->table == route.table &&
-            expected.back()->destination == route.destination)
-            continue;
-        expected.push_back(&route);
-    }
+bool KernelIndex::holds(const Rule& rule, std::uint8_t protocol) const {
+    return rules_.contains({protocol, rule});
+}
+
+std::vector<bool> expected_in_kernel(const std::vector<Route>& routes) {
+    std::vector<bool> expected;
+    expected.reserve(routes.size());
+    for (std::size_t i = 0; i < routes.size(); ++i)
+        expected.push_back(i == 0 || routes[i - 1].table != routes[i].table ||
+                           routes[i - 1].destination != routes[i].destination);
     return expected;
 }
 

@@ -6,7 +6,10 @@
 #include "core/desired.hpp"
 #include "core/observation.hpp"
 
+#include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace multihomed::core {
@@ -18,12 +21,23 @@ inline constexpr std::uint8_t kRuleProtocol = 97;
 /// have carrier, else those of table 253. Empty: nothing leaves.
 std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family family);
 
-/// Does the kernel hold this route as wanted?
-bool is_installed(const Observation& seen, const Route& route);
-bool is_installed(const Observation& seen, const Rule& rule, std::uint8_t protocol);
+/// What the kernel holds, made searchable. Lives no longer than the observation it was made from.
+class KernelIndex {
+public:
+    explicit KernelIndex(const Observation& seen);
 
-/// Of routes to one destination in one table the kernel holds the one with the least distance.
-std::vector<const Route*> expected_in_kernel(const std::vector<Route>& routes);
+    /// As wanted, next hops included.
+    bool holds(const Route& route) const;
+    bool holds(const Rule& rule, std::uint8_t protocol) const;
+
+private:
+    std::multimap<std::pair<std::uint32_t, Prefix>, const KernelRoute*> routes_;
+    std::set<std::pair<std::uint8_t, Rule>> rules_;
+};
+
+/// Of routes to one destination in one table the kernel holds the one with the least distance: for
+/// each of `routes`, which are sorted by key, whether it is that one.
+std::vector<bool> expected_in_kernel(const std::vector<Route>& routes);
 
 /// Somebody else's default in main that comes before ours, if there is one.
 std::optional<KernelRoute> foreign_default(const Observation& seen, Family family,

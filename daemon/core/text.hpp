@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Rules and routes in the words of iproute2, for logs and `show`.
+#pragma once
+
+#include "core/desired.hpp"
+
+#include <string>
+
+namespace multihomed::core {
+
+/// "10100: from 192.0.2.0/24 lookup 1001"
+std::string to_string(const Rule& rule);
+/// "default via 192.0.2.1 dev eth1 table 1001"
+std::string to_string(const Route& route);
+
+} // namespace multihomed::core

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The reconciler makes the kernel hold what decide() wants, and keeps it so.
+//
+// step() is called after every event and does whatever can be done now, in the order in which a
+// change must reach the kernel; a stage that is not settled ends the step, and the kernel's own
+// report of what it holds starts the next one:
+//
+//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> removal of rules, of
+//   routes
+//
+// NAT and guard come first because they depend on configuration and addresses only, never on a
+// line's state: a line that has them before any route leads to it cannot leak an untranslated
+// packet, and in a failover there is nothing to do for them. What is to be removed from them
+// lingers until no route leads there. Nothing is removed before its successor stands. Each failure
+// stays with its object, with the kernel's words, and is tried again with a growing delay; it never
+// holds up other objects for long.
+#pragma once
+
+#include "apply/flow_applier.hpp"
+#include "apply/nat_applier.hpp"
+#include "apply/routing_applier.hpp"
+#include "apply/sysctl_applier.hpp"
+#include "apply/table_names_file.hpp"
+#include "core/decide.hpp"
+#include "core/kernel_view.hpp"
+#include "core/lower.hpp"
+#include "runtime/log.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace multihomed::runtime {
+
+using core::Time;
+
+struct Appliers {
+    apply::RoutingApplier& routing;
+    apply::NatApplier& nat;
+    apply::FlowApplier& flows;
+    apply::SysctlApplier& sysctls;
+    apply::TableNamesFile& table_names;
+};
+
+/// What has become of one route or rule.
+struct Status {
+    Time sent{};
+    unsigned attempts = 0;
+    bool confirmed = false; ///< the kernel has reported it
+    bool outranked = false;
+    bool removing = false;
+    std::string error;
+
+    /// When to send again what is still missing: soon the first times, later rarely.
+    std::chrono::milliseconds patience() const;
+};
+
+/// One thing to be mended, for `show`.
+struct Problem {
+    std::string object;
+    std::string reason;
+};
+
+struct Wanted {
+    core::Desired desired;
+    core::Lowered lowered;
+    std::vector<core::StaleFlows> stale;
+    std::vector<core::FlowSelector> untranslated;
+};
+
+struct ForgottenFlows {
+    core::StaleFlows stale;
+    apply::ForgetReport report;
+};
+
+class Reconciler {
+public:
+    Reconciler(Appliers appliers, Log log) : appliers_(appliers), log_(std::move(log)) {}
+
+    /// A new wanted world; counts as a new generation if it differs.
+    void want(Wanted wanted);
+    /// Does what can be done now. Returns the flows that were forgotten.
+    std::vector<ForgottenFlows> step(const core::Observation& seen, Time now);
+    /// When step() has something to do although nothing happens.
+    std::optional<Time> next_deadline() const { return deadline_; }
+
+    /// zebra has lost everything of ours, or speaks through another dataplane: send all of it
+    /// again.
+    void forget_sent();
+    void note(const core::Route::Key& route, apply::Note what, const std::string& error);
+    void note(const core::Rule& rule, apply::Note what, const std::string& error);
+    /// The NAT table may have been changed by somebody else.
+    void suspect_nat() { nat_suspect_ = true; }
+
+    /// Everything wanted stands and nothing else of ours does.
+    bool settled() const { return settled_; }
+    std::uint64_t generation() const { return generation_; }
+    std::vector<Problem> problems() const;
+    const std::map<core::Route::Key, Status>& routes() const { return route_status_; }
+    const std::map<core::Rule, Status>& rules() const { return rule_status_; }
+
+private:
+    void write_names();
+    void write_sysctls();
+    bool settle_nat(const core::Observation& seen, Time now);
+    bool settle_routes(const core::KernelIndex& kernel, Time now);
+    bool settle_rules(const core::KernelIndex& kernel, Time now);
+    std::vector<ForgottenFlows> forget_flows(const core::Observation& seen, Time now);
+    void sweep_again(Time now);
+    void adopt_leftovers(const core::Observation& seen);
+    bool remove_rules(const core::KernelIndex& kernel, Time now);
+    bool remove_routes(const core::KernelIndex& kernel, Time now);
+    /// Sends a removal, or waits for it; true once it is done.
+    template <class Object>
+    bool remove_one(const Object& object, Status& status, bool gone, Time now);
+
+    bool needs_sending(Status& status, bool present, Time now);
+    void wake(Time when);
+    void record(const std::string& object, const core::Result<void>& result);
+
+    Appliers appliers_;
+    Log log_;
+    Wanted wanted_;
+    std::uint64_t generation_ = 0;
+    bool settled_ = false;
+    bool rules_announced_ = false;
+
+    std::map<core::Route::Key, core::Route> sent_routes_;
+    std::map<core::Route::Key, Status> route_status_;
+    std::map<core::Rule, Status> rule_status_;
+    std::optional<core::NatPlan> applied_nat_;
+    bool nat_suspect_ = true;
+    std::optional<Time> nat_retry_;
+    std::vector<core::TableName> written_names_;
+    std::vector<core::Sysctl> written_sysctls_;
+    /// Forgotten a moment ago; swept once more for packets that were under way.
+    std::vector<std::pair<Time, core::FlowSelector>> sweeps_;
+    std::map<std::string, Time> flow_retry_;
+    std::map<std::string, std::string> failures_; ///< by object
+    std::optional<Time> deadline_;
+};
+
+} // namespace multihomed::runtime
