@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""FRR's own topotest framework, from the source of the installed FRR, for the folders beside this file.
+
+$MULTIHOME_FRR_SOURCE is FRR's source tree (else tools/frr-headers.sh provides it), $MULTIHOME_BUILD
+our build directory.  The framework's files stay as they are; what differs here is replaced in memory:
+ - kernels without loadable modules have no /proc/modules;
+ - the distribution's package lacks some daemons that the environment check insists on;
+ - the machine's own sysctls are left alone, and only processes of our own dead runs are ended (the
+   framework would end those of any other run, living ones too);
+ - multihomed is one more daemon of the router, vtysh is ours (multihome.py).
+Then FRR's conftest is loaded as if it stood here, with all its options.
+"""
+
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from lab.ledger import end_processes, start_time  # noqa: E402
+
+_RUN_MARK = "MULTIHOME_TOPOTEST_RUN"
+
+
+def _framework():
+    source = os.environ.get("MULTIHOME_FRR_SOURCE")
+    if not source:
+        argv = [HERE.parent / "tools/frr-headers.sh"]
+        source = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    path = pathlib.Path(source, "tests/topotests")
+    if not (path / "lib/topogen.py").exists():
+        pytest.exit(f"no topotest framework in {path}", 3)
+    return path
+
+
+def _module_present(module, load=True):
+    del load
+    return pathlib.Path("/sys/module", module.replace("-", "_")).exists()
+
+
+def _diagnose_environment(rundir):
+    """What our tests need; FRR's own check asks for every daemon of a full build."""
+    pathlib.Path(rundir).mkdir(parents=True, exist_ok=True)
+    missing = [tool for tool in ("ip", "nft", "nsenter", "unshare") if not shutil.which(tool)]
+    missing += [] if pathlib.Path("/usr/lib/frr/zebra").exists() else ["frr"]
+    missing += [] if os.getuid() == 0 else ["root"]
+    if missing:
+        print(f"topotests need: {', '.join(missing)}", file=sys.stderr)
+    return not missing
+
+
+def _processes_of_runs():
+    """{run: {pid: start time}} of every process that carries our mark."""
+    runs = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        pid = int(path.parent.name)
+        for word in words:
+            name, _, run = word.decode(errors="replace").partition("=")
+            if name == _RUN_MARK and pid != os.getpid() and start_time(pid) is not None:
+                runs.setdefault(run, {})[pid] = start_time(pid)
+    return runs
+
+
+def _end_runs(wanted):
+    for run, processes in _processes_of_runs().items():
+        if wanted(run):
+            end_processes(processes)
+
+
+def _is_dead(run):
+    pid, _, started = run.partition(":")
+    return start_time(int(pid)) != int(started)
+
+
+def _adapt_framework(path):
+    sys.path.insert(0, str(path))
+    from lib import micronet_compat, topogen, topotest
+
+    run = f"{os.getpid()}:{start_time(os.getpid())}"
+    os.environ[_RUN_MARK] = run
+    topotest.module_present = topotest.module_present_linux = _module_present
+    topotest.fix_host_limits = lambda: None
+    topogen.diagnose_env = _diagnose_environment
+    micronet_compat.cleanup_previous = lambda: _end_runs(_is_dead)
+    micronet_compat.cleanup_current = lambda: _end_runs(lambda other: other == run)
+
+    import multihome
+
+    multihome.extend_framework()
+
+
+def _load_frr_conftest(path):
+    """FRR's hooks and fixtures, by name, as if they were written in this file."""
+    spec = importlib.util.spec_from_file_location("frr_topotest_conftest", path / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names = [n for n in vars(module) if n.startswith("pytest_")]
+    names += ["module_check_memtest", "setup_session_auto", "tgen", "topo"]
+    globals().update({name: getattr(module, name) for name in names})
+
+
+_FRAMEWORK = _framework()
+_adapt_framework(_FRAMEWORK)
+_load_frr_conftest(_FRAMEWORK)
+
+_frr_pytest_configure = pytest_configure  # noqa: F821  (just loaded)
+
+
+def pytest_configure(config):
+    """A run directory of our own, unless told: runs side by side must not share one."""
+    config.multihome_rundir = None
+    if not config.getoption("--collect-only") and not config.getoption("--rundir"):
+        config.multihome_rundir = tempfile.mkdtemp(prefix="multihome-topotests-")
+        os.chmod(config.multihome_rundir, 0o755)
+        config.option.rundir = config.multihome_rundir
+    _frr_pytest_configure(config)
+
+
+def pytest_report_header(config):
+    return f"logs: {config.option.rundir}" if config.multihome_rundir else None
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Logs are kept when something failed."""
+    if exitstatus == 0 and session.config.multihome_rundir:
+        shutil.rmtree(session.config.multihome_rundir, ignore_errors=True)

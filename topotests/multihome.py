@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""multihomed within FRR's topotest framework.
+
+extend_framework() makes multihomed one more daemon that the framework starts, checks and stops:
+TopoRouter.RD_MULTIHOMED, found by `router multihome` in a frr.conf like any other.  Every router
+sees our vtysh as /usr/bin/vtysh, by a bind mount in its own mount namespace.  load() takes a
+router's frr.conf, with zebra's module or on stock zebra.  Central: load(), kernel().
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+
+from lab.kernel import Kernel
+from lab.ledger import signal_process, start_time
+from lab.waiting import wait_for
+from lib import topotest
+from lib.topogen import TopoRouter
+
+FRR_DIRECTORY = pathlib.Path("/usr/lib/frr")
+
+
+def built(relative):
+    """A file of the build directory in $MULTIHOME_BUILD; its absence is an error."""
+    build = os.environ.get("MULTIHOME_BUILD")
+    if not build:
+        raise FileNotFoundError("set MULTIHOME_BUILD to the build directory")
+    path = pathlib.Path(build, relative).resolve()
+    if not path.exists():
+        raise FileNotFoundError(f"{path} has not been built")
+    return path
+
+
+def _daemon_directory(router):
+    """A directory of links to FRR's daemons and ours, which the framework takes them from."""
+    directory = pathlib.Path(router.logdir, router.name, "daemons")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    for path in FRR_DIRECTORY.iterdir():
+        (directory / path.name).symlink_to(path)
+    (directory / "multihomed").symlink_to(built("frr-plugin/multihomed"))
+    return str(directory)
+
+
+class MultihomeRouter(topotest.Router):
+    """The framework's router with one daemon more and our vtysh."""
+
+    def __init__(self, name, **params):
+        super().__init__(name, **params)
+        self.daemons["multihomed"] = 0
+        self.cmd_raises(f"mount --bind {built('vtysh/vtysh')} /usr/bin/vtysh")
+
+    def _config_frr(self, **params):
+        super()._config_frr(**params)
+        self.daemondir = _daemon_directory(self)
+
+
+def extend_framework():
+    """Make TopoRouter know multihomed; called once, by conftest.py."""
+    number = max(TopoRouter.RD) + 1
+    TopoRouter.RD_MULTIHOMED = number
+    TopoRouter.RD[number] = "multihomed"
+
+
+def add_router(tgen, name):
+    """A router that can run multihomed."""
+    return tgen.add_router(name, cls=MultihomeRouter)
+
+
+def load(router, source, with_module=True):
+    """Take a unified configuration; zebra gets our module unless it is to be the stock one."""
+    if with_module:
+        module = built("frr-plugin/zebra_multihome.so")
+        router.net.daemons_options["zebra"] = f"-M {module}"
+    router.load_frr_config(source)
+
+
+def end_daemon(router, daemon, number=signal.SIGKILL):
+    """End one daemon and wait for it.  (The framework's killDaemons() removes others' pid files.)"""
+    pid_file = f"/var/run/frr/{daemon}.pid"
+    pid = int(router.net.cmd_raises(f"cat {pid_file}"))
+    started = start_time(pid)
+    signal_process(pid, started, number)
+    wait_for(lambda: start_time(pid) != started, what=f"{daemon} is gone")
+    router.net.cmd_raises(f"rm -f {pid_file}")
+
+
+class _Namespace:
+    """A router of the framework, as lab.kernel wants a namespace."""
+
+    def __init__(self, gear):
+        self._net = gear.net
+        self.name = gear.name
+
+    def argv(self, argv):
+        return [*self._net.pre_cmd, *argv]
+
+    def run(self, *argv, check=True):
+        status, out, error = self._net.cmd_status(list(argv), warn=False)
+        if check and status != 0:
+            raise RuntimeError(f"{self.name}: {argv} -> {status}: {error or out}")
+        return out
+
+    def ip(self, *args, check=True):
+        return self.run("ip", *args, check=check)
+
+    def read_sysctl(self, path):
+        return self.run("cat", f"/proc/sys/{path}").strip()
+
+
+def kernel(router):
+    """The kernel state of a router: rules(), routes(), nft(), conntrack() ... (lab/kernel.py)."""
+    return Kernel(_Namespace(router))
+
+
+def expect(actual, expected, what, timeout=15):
+    """Wait until actual() contains `expected`, compared as FRR's tests do; shows the difference."""
+
+    def difference():
+        return topotest.json_cmp(actual(), expected)
+
+    try:
+        wait_for(lambda: difference() is None, timeout, what=what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{difference()}") from None
+
+
+def expectation(directory, name):
+    """A file of expected state beside the test."""
+    return json.loads(pathlib.Path(directory, name).read_text())
