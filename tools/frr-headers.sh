@@ -10,6 +10,8 @@
 # topotest framework. It is kept in ${MULTIHOME_CACHE:-${XDG_CACHE_HOME:-~/.cache}/multihomed}, made in a
 # temporary directory under a lock and renamed when complete. The machine's apt set-up is read, never
 # changed; no root is needed.
+#
+# frr-headers.sh --packages: prints the Debian packages that this needs, and does nothing.
 set -euo pipefail
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +20,20 @@ layout=1 # raise when the contents of the tree change
 say() { printf 'frr-headers: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-version=$(dpkg-query -W -f '${source:Version}' frr 2>/dev/null) && [ -n "$version" ] ||
+version=$(dpkg-query -W -f '${db:Status-Status} ${source:Version}' frr 2>/dev/null | sed -n 's/^installed //p' || true)
+need=(autoconf automake bison dpkg-dev flex gcc libc-ares-dev libcap-dev libelf-dev libjson-c-dev libpam0g-dev
+    libpcre2-dev libreadline-dev librtr-dev libsnmp-dev libtool make perl pkg-config python3-dev)
+# without an installed frr, the version is the one that would be
+case ${version:-$(apt-cache show --no-all-versions frr 2>/dev/null | sed -n 's/^Version: //p')} in
+8.* | '') need+=(libyang2-dev) ;;
+*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev) ;;
+esac
+if [ "${1:-}" = --packages ]; then
+    printf '%s\n' "${need[@]}"
+    exit 0
+fi
+
+[ -n "$version" ] ||
     die "the package frr is not installed (apt-get install frr); for an FRR built by hand give its configured source tree: -DFRR_SOURCE_DIR=DIR"
 zebra=/usr/lib/frr/zebra
 [ -x $zebra ] || die "$zebra is missing; reinstall the package frr"
@@ -28,12 +43,6 @@ final=$cache/frr-$version-$layout
 done_() { printf '%s\n' "$final/src"; exit 0; }
 [ ! -e "$final/src" ] || done_
 
-need=(autoconf automake bison dpkg-dev flex gcc libc-ares-dev libcap-dev libelf-dev libjson-c-dev libpam0g-dev
-    libpcre2-dev libreadline-dev librtr-dev libsnmp-dev libtool make perl pkg-config python3-dev)
-case $version in
-8.*) need+=(libyang2-dev) ;;
-*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev) ;;
-esac
 # a renamed package counts when an installed one provides it (pkg-config is pkgconf)
 installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr -s ',\n' '  ') "
 missing=()

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# test.sh [PART...]: all tests, on a bare Debian with root; ends with one line "N passed, N failed".
+# Installs the Debian packages that are missing (tools/setup.sh), builds, and runs the parts:
+#   unit       unit tests and tests of the appliers against the kernel, with ASan and UBSan
+#   commands   every command of stock vtysh is still in ours
+#   python     tests/**/test_*.py: lab, vtysh, installation
+#   topotests  topotests/, in FRR's own framework
+# A part that crashes, cannot be built or has no test counts as failed. Traffic and daemons stay in
+# namespaces of the tests; the machine's own frr is not touched.
+#
+# Builds in build/ and build-unit/ (MULTIHOME_BUILD_ROOT puts them elsewhere).
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+top=$PWD
+root=${MULTIHOME_BUILD_ROOT:-$top}
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(unit commands python topotests)
+
+passed=0
+failed=0
+started=$SECONDS
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '== %4d s  %s\n' $((SECONDS - started)) "$*"; }
+count() { # count <part> <passed> <failed>
+    say "$1: $2 passed, $3 failed"
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+}
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+give_up() {
+    say "$*"
+    failed=$((failed + 1))
+    finish
+}
+wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+
+build() { # build <dir> <option>...
+    local dir=$1
+    shift
+    say "building in $dir"
+    cmake -S "$top" -B "$dir" "$@" >"$results/configure.log" || {
+        tail -n 30 "$results/configure.log"
+        return 1
+    }
+    # what is compiled is progress enough; warnings and errors come in full
+    nice cmake --build "$dir" -j"$(nproc)"
+}
+
+for part in "${parts[@]}"; do
+    case $part in
+    unit | commands | python | topotests) ;;
+    *) give_up "there is no part \"$part\": unit, commands, python, topotests" ;;
+    esac
+done
+[ "$(id -u)" = 0 ] || give_up "root is needed, for network namespaces"
+"$top/tools/setup.sh" || give_up "the packages needed could not be installed"
+
+export MULTIHOME_BUILD=$root/build
+if wants commands || wants python || wants topotests; then
+    MULTIHOME_FRR_SOURCE=$("$top/tools/frr-headers.sh") || give_up "no FRR headers"
+    export MULTIHOME_FRR_SOURCE
+    build "$MULTIHOME_BUILD" -DMULTIHOME_LAB=ON || give_up "the build failed"
+fi
+
+if wants unit; then
+    if build "$root/build-unit" -DMULTIHOME_FRR=OFF -DMULTIHOME_TESTS=ON -DMULTIHOME_LAB=OFF -DMULTIHOME_SANITIZE=ON; then
+        say "unit tests"
+        # without address randomisation: the sanitizer's fixed shadow collides with it now and then
+        fixed=(setarch "$(uname -m)" -R)
+        "${fixed[@]}" true 2>/dev/null || fixed=()
+        UBSAN_OPTIONS=print_stacktrace=1 "${fixed[@]}" "$root/build-unit/tests/multihome_tests" --gtest_brief=0 \
+            >"$results/unit.log" 2>&1
+        status=$?
+        good=$(grep -c '^\[       OK \]' "$results/unit.log")
+        bad=$(grep -cE '^\[  FAILED  \] [^ ]+( \([0-9]+ ms\)|, where .* \([0-9]+ ms\))$' "$results/unit.log")
+        skipped=$(grep -cE '^\[  SKIPPED \] [^ ]+ \(' "$results/unit.log")
+        if [ $status -ne 0 ] || [ "$bad" -ne 0 ]; then
+            grep -vE '^\[( RUN      |       OK |----------)' "$results/unit.log" | tail -n 100
+        fi
+        [ "$skipped" -eq 0 ] || say "unit: $skipped SKIPPED"
+        # a crash has no FAILED line of its own
+        if [ $status -ne 0 ] && [ "$bad" -eq 0 ] || [ "$good" -eq 0 ]; then bad=$((bad + 1)); fi
+        count unit "$good" "$bad"
+    else
+        count unit 0 1
+    fi
+fi
+
+if wants commands; then
+    if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
+fi
+
+run_pytest() { # run_pytest <part> <directory> <argument>...
+    local part=$1 directory=$2 status
+    shift 2
+    say "$part tests"
+    (cd "$top/$directory" && /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/$part.xml" "$@")
+    status=$?
+    local counts
+    # no result file: it crashed
+    counts=$(/usr/bin/python3 "$top/tools/junit_counts.py" "$results/$part.xml" $status) || counts="0 1"
+    # shellcheck disable=SC2086
+    count "$part" $counts
+}
+
+if wants python; then run_pytest python tests .; fi
+if wants topotests; then run_pytest topotests topotests .; fi
+finish
