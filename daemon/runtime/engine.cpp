@@ -163,8 +163,8 @@ void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
         else if (--open[stale.line] == 0)
             history_.lines[stale.line].owes_flows = false;
         forgotten_[stale.line] = done;
-        log_(Level::info, "forgot the flows translated to " + stale.translated_to.first.to_string() +
-                              ": " + stale.reason);
+        log_(Level::info, "forgot the flows translated to " +
+                              stale.translated_to.first.to_string() + ": " + stale.reason);
     }
 }
 

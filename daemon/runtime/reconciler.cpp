@@ -93,7 +93,7 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     settled_ = false;
     sweep_again(now);
     write_names();
-    write_sysctls();
+    write_sysctls(now);
     if (!settle_nat(seen, now) || !seen.dataplane.known)
         return {};
     const core::KernelIndex kernel(seen);
@@ -125,20 +125,29 @@ void Reconciler::write_names() {
     const auto& names = wanted_.desired.table_names;
     if (names == written_names_)
         return;
-    record("table names", appliers_.table_names.write(names));
+    record("table names",
+           names.empty() ? appliers_.table_names.remove() : appliers_.table_names.apply(names));
     written_names_ = names; // a name is a convenience: shown as a problem, not retried in a loop
 }
 
-void Reconciler::write_sysctls() {
+void Reconciler::write_sysctls(Time now) {
     const auto& sysctls = wanted_.desired.sysctls;
-    if (sysctls == written_sysctls_)
+    const bool due = sysctl_retry_ && now >= *sysctl_retry_;
+    const bool changed = sysctls_suspect_ && !appliers_.sysctls.missing(sysctls).empty();
+    sysctls_suspect_ = false;
+    if (sysctls == written_sysctls_ && !due && !changed) {
+        if (sysctl_retry_)
+            wake(*sysctl_retry_);
         return;
-    for (const core::Sysctl& old : written_sysctls_)
-        if (!contains(sysctls, old))
-            record("sysctl " + old.interface + " " + old.name, appliers_.sysctls.release(old));
-    for (const core::Sysctl& sysctl : sysctls)
-        record("sysctl " + sysctl.interface + " " + sysctl.name, appliers_.sysctls.set(sysctl));
+    }
+    const auto result = appliers_.sysctls.apply(sysctls);
+    record("sysctls", result);
     written_sysctls_ = sysctls;
+    sysctl_retry_.reset();
+    if (!result) {
+        sysctl_retry_ = now + kRetry;
+        wake(*sysctl_retry_);
+    }
 }
 
 bool Reconciler::settle_nat(const core::Observation& seen, Time now) {

@@ -41,7 +41,7 @@ struct Appliers {
     apply::NatApplier& nat;
     apply::FlowApplier& flows;
     apply::SysctlApplier& sysctls;
-    apply::TableNamesFile& table_names;
+    apply::TableNameApplier& table_names;
 };
 
 /// What has become of one route or rule.
@@ -93,6 +93,8 @@ public:
     void note(const core::Rule& rule, apply::Note what, const std::string& error);
     /// The NAT table may have been changed by somebody else.
     void suspect_nat() { nat_suspect_ = true; }
+    /// Sysctls are not announced when somebody changes them: look at the next step().
+    void suspect_sysctls() { sysctls_suspect_ = true; }
 
     /// Everything wanted stands and nothing else of ours does.
     bool settled() const { return settled_; }
@@ -103,7 +105,7 @@ public:
 
 private:
     void write_names();
-    void write_sysctls();
+    void write_sysctls(Time now);
     bool settle_nat(const core::Observation& seen, Time now);
     bool settle_routes(const core::KernelIndex& kernel, Time now);
     bool settle_rules(const core::KernelIndex& kernel, Time now);
@@ -135,6 +137,8 @@ private:
     std::optional<Time> nat_retry_;
     std::vector<core::TableName> written_names_;
     std::vector<core::Sysctl> written_sysctls_;
+    bool sysctls_suspect_ = true;
+    std::optional<Time> sysctl_retry_;
     /// Forgotten a moment ago; swept once more for packets that were under way.
     std::vector<std::pair<Time, core::FlowSelector>> sweeps_;
     std::map<std::string, Time> flow_retry_;
