@@ -323,15 +323,14 @@ bool Reconciler::remove_one(const Object& object, Status& status, bool gone, Tim
 
 bool Reconciler::remove_rules(const core::KernelIndex& kernel, Time now) {
     bool all_gone = true;
-    std::erase_if(rule_status_, [&](auto& entry) {
-        auto& [rule, status] = entry;
-        if (contains(wanted_.lowered.rules, rule))
-            return false;
+    for (auto entry = rule_status_.begin(); entry != rule_status_.end();) {
+        const core::Rule& rule = entry->first;
+        const bool wanted = contains(wanted_.lowered.rules, rule);
         const bool gone = !kernel.holds(rule, wanted_.lowered.protocol);
-        const bool done = remove_one(rule, status, gone, now);
-        all_gone = all_gone && done;
-        return done;
-    });
+        const bool done = !wanted && remove_one(rule, entry->second, gone, now);
+        all_gone = all_gone && (wanted || done);
+        entry = done ? rule_status_.erase(entry) : std::next(entry);
+    }
     return all_gone;
 }
 
