@@ -15,6 +15,7 @@ import signal
 
 from lab.kernel import Kernel
 from lab.ledger import signal_process, start_time
+from lab.netns import run
 from lab.waiting import wait_for
 from lib import topotest
 from lib.topogen import TopoRouter
@@ -51,6 +52,13 @@ class MultihomeRouter(topotest.Router):
         super().__init__(name, **params)
         self.daemons["multihomed"] = 0
         self.cmd_raises(f"mount --bind {built('vtysh/vtysh')} /usr/bin/vtysh")
+        self._own_table_names()
+
+    def _own_table_names(self):
+        """The names of routing tables are written to a copy, never to the machine's own."""
+        copy = pathlib.Path(self.logdir, self.name, "iproute2")
+        shutil.copytree("/etc/iproute2", copy)
+        self.cmd_raises(f"mount --bind {copy} /etc/iproute2")
 
     def _config_frr(self, **params):
         super()._config_frr(**params)
@@ -67,6 +75,14 @@ def extend_framework():
 def add_router(tgen, name):
     """A router that can run multihomed."""
     return tgen.add_router(name, cls=MultihomeRouter)
+
+
+def add_bare_host(tgen, name):
+    """A host that gets its addresses from the test; the framework's takes exactly one."""
+    host = tgen.add_host(name, None, None)
+    for parameter in ("ip", "defaultRoute"):
+        tgen.net.host_params[name].pop(parameter)
+    return host
 
 
 def load(router, source, with_module=True):
@@ -98,10 +114,8 @@ class _Namespace:
         return [*self._net.pre_cmd, *argv]
 
     def run(self, *argv, check=True):
-        status, out, error = self._net.cmd_status(list(argv), warn=False)
-        if check and status != 0:
-            raise RuntimeError(f"{self.name}: {argv} -> {status}: {error or out}")
-        return out
+        """Past the framework's log, which a wait would fill."""
+        return run(self.argv(argv), check=check)
 
     def ip(self, *args, check=True):
         return self.run("ip", *args, check=check)
