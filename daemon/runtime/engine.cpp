@@ -80,6 +80,13 @@ void Engine::remember(Time now) {
     (void)now;
 }
 
+void Engine::restart_line(const std::string& uplink) {
+    for (const core::Family family : core::kFamilies)
+        if (const auto line = history_.lines.find({uplink, family}); line != history_.lines.end())
+            line->second.health = {};
+    probes_.clear(); // the next update() tells the probers everything again
+}
+
 bool Engine::verdicts_changed(Time now) {
     const auto figures = sensors_.probe_figures(now);
     for (const core::LineReport& report : decision_.lines) {

@@ -69,6 +69,8 @@ public:
 
     /// Something was seen, configured, or has become due.
     void update(Time now);
+    /// Puts an uplink's lines through evaluation anew, as if they had just been configured.
+    void restart_line(const std::string& uplink);
     /// Have the probes of any line changed its verdict since the last update()?
     bool verdicts_changed(Time now);
     /// When update() is due although nothing happens.

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "runtime/snapshot.hpp"
+
+#include "core/validate.hpp"
+#include "runtime/snapshot.pb.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace multihomed::runtime {
+
+namespace {
+
+constexpr std::uint32_t kVersion = 1;
+/// A state of kMaxUplinks lines has about 200 kB.
+constexpr std::size_t kMaxSize = 4U << 20;
+
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor() {
+        if (fd_ >= 0)
+            ::close(fd_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+core::Error failure(const std::string& what, const std::string& path) {
+    const int code = errno;
+    return {code, what + " " + path + ": " + std::strerror(code)};
+}
+
+core::Error useless(const std::string& why) {
+    return {0, "not a saved state of this version: " + why};
+}
+
+std::optional<core::Family> parse_family(const std::string& text) {
+    for (const core::Family family : core::kFamilies)
+        if (text == core::to_string(family))
+            return family;
+    return std::nullopt;
+}
+
+bool is_uplink_name(const std::string& name) {
+    return !core::refuse_uplink_name({}, name);
+}
+
+bool is_interface_name(const std::string& name) {
+    return !core::refuse_interface({}, "", name);
+}
+
+/// Part of a path below /proc/sys: no way out of its directory.
+bool is_sysctl_name(const std::string& name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+}
+
+core::Result<void> decode_tables(const saved::SavedState& from, core::Tables& to) {
+    for (const saved::Table& table : from.tables()) {
+        if (!is_uplink_name(table.uplink()) || core::refuse_table({}, "", table.table()))
+            return useless("table of '" + table.uplink() + "'");
+        to[table.uplink()] = table.table();
+    }
+    return {};
+}
+
+core::Result<void> decode_lines(const saved::SavedState& from,
+                                std::map<core::ProbeKey, Snapshot::LineState>& to) {
+    for (const saved::Line& line : from.lines()) {
+        const auto family = parse_family(line.family());
+        const auto state = core::parse_state(line.state());
+        if (!is_uplink_name(line.uplink()) || !family || !state)
+            return useless("line '" + line.uplink() + "'");
+        to[{line.uplink(), *family}] = {*state, line.carried()};
+    }
+    return {};
+}
+
+core::Result<void> decode_sysctls(const saved::SavedState& from, apply::SysctlHolds& to) {
+    for (const saved::Sysctl& sysctl : from.sysctls()) {
+        const auto family = parse_family(sysctl.family());
+        if (!family || !is_interface_name(sysctl.interface()) || !is_sysctl_name(sysctl.name()))
+            return useless("sysctl '" + sysctl.name() + "'");
+        to[{*family, sysctl.interface(), sysctl.name()}] = {sysctl.original(), sysctl.ours()};
+    }
+    return {};
+}
+
+core::Result<void> write_all(int fd, const std::string& text, const std::string& path) {
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t written = ::write(fd, text.data() + done, text.size() - done);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return failure("writing", path);
+        done += static_cast<std::size_t>(written);
+    }
+    return {};
+}
+
+core::Result<std::string> read_all(int fd, const std::string& path) {
+    std::string text(kMaxSize + 1, '\0');
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const ssize_t got = ::read(fd, text.data() + size, text.size() - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return failure("reading", path);
+        if (got == 0)
+            break;
+        size += static_cast<std::size_t>(got);
+    }
+    if (size > kMaxSize)
+        return core::Error{EFBIG, path + " is too long for a saved state"};
+    text.resize(size);
+    return text;
+}
+
+} // namespace
+
+std::string encode_saved(const Saved& saved) {
+    saved::SavedState state;
+    state.set_version(kVersion);
+    for (const auto& [name, number] : saved.engine.tables) {
+        saved::Table& table = *state.add_tables();
+        table.set_uplink(name);
+        table.set_table(number);
+    }
+    for (const auto& [key, seen] : saved.engine.lines) {
+        saved::Line& line = *state.add_lines();
+        line.set_uplink(key.uplink);
+        line.set_family(core::to_string(key.family));
+        line.set_state(core::to_string(seen.state));
+        line.set_carried(seen.carried);
+    }
+    for (const auto& [key, hold] : saved.sysctls) {
+        saved::Sysctl& sysctl = *state.add_sysctls();
+        sysctl.set_family(core::to_string(key.family));
+        sysctl.set_interface(key.interface);
+        sysctl.set_name(key.name);
+        sysctl.set_original(hold.original);
+        sysctl.set_ours(hold.ours);
+    }
+    google::protobuf::util::JsonPrintOptions options;
+    options.add_whitespace = true;
+    options.always_print_primitive_fields = true;
+    options.preserve_proto_field_names = true;
+    std::string text;
+    // Fails for text that is not UTF-8 only; what we name ourselves is ASCII.
+    (void)google::protobuf::util::MessageToJsonString(state, &text, options);
+    return text;
+}
+
+core::Result<Saved> decode_saved(const std::string& text) {
+    saved::SavedState state;
+    google::protobuf::util::JsonParseOptions options;
+    options.ignore_unknown_fields = true;
+    const auto parsed = google::protobuf::util::JsonStringToMessage(text, &state, options);
+    if (!parsed.ok())
+        return useless(parsed.ToString());
+    if (state.version() != kVersion)
+        return useless("version " + std::to_string(state.version()));
+    Saved saved;
+    if (const auto done = decode_tables(state, saved.engine.tables); !done)
+        return done.error();
+    if (const auto done = decode_lines(state, saved.engine.lines); !done)
+        return done.error();
+    if (const auto done = decode_sysctls(state, saved.sysctls); !done)
+        return done.error();
+    return saved;
+}
+
+core::Result<void> save(const std::string& path, const Saved& saved) {
+    const std::string fresh = path + ".new";
+    if (::unlink(fresh.c_str()) != 0 && errno != ENOENT)
+        return failure("removing", fresh);
+    {
+        const Descriptor file(
+            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
+        if (file.get() < 0)
+            return failure("creating", fresh);
+        if (const auto done = write_all(file.get(), encode_saved(saved), fresh); !done) {
+            ::unlink(fresh.c_str());
+            return done;
+        }
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const core::Error error = failure("replacing", path);
+        ::unlink(fresh.c_str());
+        return error;
+    }
+    return {};
+}
+
+core::Result<std::optional<Saved>> load(const std::string& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (file.get() < 0 && errno == ENOENT)
+        return std::optional<Saved>();
+    if (file.get() < 0)
+        return failure("opening", path);
+    const auto text = read_all(file.get(), path);
+    if (!text)
+        return text.error();
+    const auto saved = decode_saved(*text);
+    if (!saved)
+        return core::Error{0, path + ": " + saved.error().what};
+    return std::optional(*saved);
+}
+
+} // namespace multihomed::runtime
