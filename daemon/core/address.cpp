@@ -32,7 +32,8 @@ Family family_of(const Address& address) {
 }
 
 std::optional<Address> parse_address(std::string_view text) {
-    if (text.find('%') != std::string_view::npos || text.size() > 45)
+    using namespace std::string_view_literals;
+    if (text.find_first_of("%\0"sv) != std::string_view::npos || text.size() > 45)
         return std::nullopt;
     boost::system::error_code failed;
     const Address address = boost::asio::ip::make_address(std::string(text), failed);

@@ -21,6 +21,11 @@ TEST(Address, IsReadStrictly) {
     EXPECT_FALSE(parse_address(std::string(300, '1')));
 }
 
+TEST(Address, WithAZeroByteInItIsNone) {
+    EXPECT_FALSE(parse_address(std::string_view("192.0.2.1\0junk", 14)));
+    EXPECT_FALSE(Prefix::parse(std::string_view("192.0.2.0\0junk/24", 17)));
+}
+
 TEST(Address, SurvivesTheWayThroughBytes) {
     for (const char* text : {"192.0.2.1", "2001:db8::1", "::", "255.255.255.255"}) {
         const Address address = ip(text);
