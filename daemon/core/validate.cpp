@@ -2,6 +2,7 @@
 #include "core/validate.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace multihomed::core {
 
@@ -22,6 +23,21 @@ bool is_unusable(const Address& address) {
     return address.is_v4() && address.to_v4() == boost::asio::ip::address_v4::broadcast();
 }
 
+/// What iproute2 would read as the number of a table: decimal, octal or hexadecimal.
+bool is_number(const std::string& name) {
+    const bool hex = name.size() > 2 && name[0] == '0' && (name[1] == 'x' || name[1] == 'X');
+    const char* digits = hex ? "0123456789abcdefABCDEF" : "0123456789";
+    return name.find_first_not_of(digits, hex ? 2 : 0) == std::string::npos;
+}
+
+/// Does the prefix hold an address that never leaves its link or host?
+bool touches_unroutable(const Prefix& prefix) {
+    constexpr std::array kUnroutable{"127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
+                                     "::1/128",     "fe80::/10",      "ff00::/8"};
+    return std::ranges::any_of(
+        kUnroutable, [&](const char* text) { return Prefix::parse(text)->overlaps(prefix); });
+}
+
 } // namespace
 
 std::optional<std::string> refuse_uplink_name(const Config& config, const std::string& name) {
@@ -33,9 +49,13 @@ std::optional<std::string> refuse_uplink_name(const Config& config, const std::s
     if (!is_alphanumeric(name.front()) || !std::ranges::all_of(name, allowed))
         return std::string("an uplink's name begins with a letter or digit and holds letters, "
                            "digits, '_', '-' and '.' only");
-    for (const char* reserved : {"local", "main", "default", "unspec"})
+    // The name becomes the table's, and whoever says `table 254` to iproute2 gets the table that is
+    // named so.
+    for (const char* reserved : {"local", "main", "default", "unspec", "all", "cache"})
         if (name == reserved)
-            return "'" + name + "' is the name of a kernel routing table";
+            return "'" + name + "' means a routing table of the kernel's";
+    if (is_number(name))
+        return "'" + name + "' would be taken for the number of a routing table";
     if (!find_uplink(config, name) && config.uplinks.size() >= kMaxUplinks)
         return "there are " + std::to_string(kMaxUplinks) + " uplinks already, the limit";
     return std::nullopt;
@@ -88,7 +108,7 @@ std::optional<std::string> refuse_source(const Config& config, const std::string
                                          const Prefix& source) {
     if (source.is_any())
         return source.to_string() + " would take every source to this line";
-    if (is_link_local(source.address()) || source.address().is_multicast())
+    if (touches_unroutable(source))
         return source.to_string() + " cannot be a source prefix of a line";
     for (const Uplink& other : config.uplinks) {
         if (other.name == uplink)
@@ -104,8 +124,9 @@ std::optional<std::string> refuse_source(const Config& config, const std::string
 std::optional<std::string> refuse_nat_range(const Address& first, const Address& last) {
     if (family_of(first) != family_of(last))
         return std::string("both ends of a pool are of one address family");
-    if (is_unusable(first) || is_unusable(last) || is_link_local(first) || is_link_local(last))
-        return first.to_string() + " cannot be a source address";
+    for (const Address& end : {first, last})
+        if (is_unusable(end) || is_link_local(end))
+            return end.to_string() + " cannot be a source address";
     if (last < first)
         return "the pool ends before it begins: " + first.to_string() + " is above " +
                last.to_string();

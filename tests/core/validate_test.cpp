@@ -22,6 +22,16 @@ TEST(Validate, UplinkNames) {
     EXPECT_TRUE(refuse_uplink_name(config, std::string("a\0b", 3)));
 }
 
+// The name becomes a table's name in rt_tables.d, and iproute2 looks for names before numbers:
+// "254 = table 1001" would turn everybody's `lookup 254` into ours.
+TEST(Validate, AnUplinkIsNotNamedLikeATable) {
+    const Config config;
+    for (const char* bad : {"254", "0", "1001", "0xfe", "0XFE", "010", "all", "cache"})
+        EXPECT_TRUE(refuse_uplink_name(config, bad)) << bad;
+    for (const char* good : {"254a", "4g", "0x", "1.2", "all2", "0xg"})
+        EXPECT_FALSE(refuse_uplink_name(config, good)) << good;
+}
+
 TEST(Validate, NoMoreThanTheLimitOfUplinks) {
     Config config;
     for (std::size_t i = 0; i < kMaxUplinks; ++i)
@@ -86,6 +96,14 @@ TEST(Validate, Sources) {
     EXPECT_FALSE(refuse_source(config, "charter", net("203.0.113.0/24")));
 }
 
+// A prefix that begins below the range and covers it takes in what it may not just as well.
+TEST(Validate, SourcesThatCoverWhatCannotBeASource) {
+    const Config config;
+    for (const char* bad : {"fe00::/8", "128.0.0.0/1", "8000::/1", "168.0.0.0/6", "127.0.0.0/8",
+                            "127.0.0.1/32", "::1/128", "::/1", "0.0.0.0/1"})
+        EXPECT_TRUE(refuse_source(config, "charter", net(bad))) << bad;
+}
+
 TEST(Validate, NatRanges) {
     EXPECT_FALSE(refuse_nat_range(ip("192.0.2.1"), ip("192.0.2.1")));
     EXPECT_FALSE(refuse_nat_range(ip("192.0.2.1"), ip("192.0.2.9")));
@@ -101,6 +119,17 @@ TEST(Validate, Internal) {
         EXPECT_TRUE(refuse_internal(net(bad))) << bad;
     for (const char* good : {"172.16.0.0/12", "fc00::/7", "203.0.113.0/24"})
         EXPECT_FALSE(refuse_internal(net(good))) << good;
+}
+
+// Every reason names what was typed, so that the operator sees which word was wrong.
+TEST(Validate, ReasonsNameTheCulprit) {
+    const Config config = office_config();
+    EXPECT_NE(refuse_interface(config, "charter", "eth2.4")->find("att"), std::string::npos);
+    EXPECT_NE(refuse_source(config, "charter", net("2001:db8:a000::/40"))->find("att"),
+              std::string::npos);
+    const auto range = refuse_nat_range(ip("192.0.2.1"), ip("255.255.255.255"));
+    ASSERT_TRUE(range);
+    EXPECT_NE(range->find("255.255.255.255"), std::string::npos) << *range;
 }
 
 TEST(Config, Defaults) {
