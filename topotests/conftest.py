@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FRR's own topotest framework, from the source of the installed FRR, for the folders beside this file.
+"""FRR's own topotest framework, from the source of the installed FRR, for the folders beside this.
 
 $MULTIHOME_FRR_SOURCE is FRR's source tree (else tools/frr-headers.sh provides it), $MULTIHOME_BUILD
 our build directory.  The framework's files stay as they are; what differs here is replaced in memory:
@@ -124,7 +124,10 @@ def pytest_configure(config):
         config.multihome_rundir = tempfile.mkdtemp(prefix="multihome-topotests-")
         os.chmod(config.multihome_rundir, 0o755)
         config.option.rundir = config.multihome_rundir
+    # The framework takes -q (a verbosity of -1) for "verbose".
+    verbosity, config.option.verbose = config.option.verbose, max(config.option.verbose, 0)
     _frr_pytest_configure(config)
+    config.option.verbose = verbosity
 
 
 def pytest_report_header(config):

@@ -25,6 +25,7 @@ class Driver:
     """One way to run the router."""
 
     name = "nothing"
+    steers_by_source = False  # whether a packet leaves by the line that its source belongs to
 
     def start(self, lab):
         self.lab = lab
@@ -125,6 +126,7 @@ class ByHand(Driver):
     """Tables 1001.., rules at 10000.., defaults in main and 253, NAT by interface, guard."""
 
     name = "by hand"
+    steers_by_source = True
 
     def _start(self, router):
         ignore_dead_links(self.lab)
@@ -219,6 +221,8 @@ class ByHand(Driver):
 
 class Multihomed(Driver):
     """This product: zebra (with our module unless told), multihomed, configured through vtysh."""
+
+    steers_by_source = True
 
     def __init__(self, with_module=True, configuration=None):
         self.with_module = with_module

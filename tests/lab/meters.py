@@ -14,6 +14,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import typing
 
 from . import plan
 from .netns import now_ns
@@ -35,6 +36,16 @@ def binary():
     raise FileNotFoundError(
         "no mh-meter: set MULTIHOME_BUILD, or build tests/lab and set MULTIHOME_METER"
     )
+
+
+class Reply(typing.NamedTuple):
+    """An echo: times in ns, and whom the server saw."""
+
+    received: int
+    sent: int
+    served: int
+    source: str
+    port: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,14 +170,15 @@ class Server(Meter):
 class Flow(Meter):
     """A long-lived UDP or TCP flow with an echo."""
 
-    def __init__(self, lab, kind, to, role="lan", bind=None, interval_us=None, name=None, port=PORT):
+    def __init__(self, lab, kind, to, role="lan", bind=None, interval_us=None, name=None,
+                 port=PORT):  # fmt: skip
         self.kind = kind
         self.number = None  # the flow's number in the server's records
         self.broken = None  # (time, errno) once a TCP connection broke
         self.errors = []  # (time, errno) of failed sends
         self.late = []  # (time, ticks) the meter itself could not keep its time
         self.times = []
-        self._replies = []  # (received, sent, served, source address, source port)
+        self.replies = []
         interval_us = interval_us or (2000 if kind == "udp" else 10000)
         arguments = [kind, "--port", str(port), "--to", to, "--interval-us", str(interval_us)]
         arguments += ["--bind", bind] if bind else []
@@ -177,7 +189,7 @@ class Flow(Meter):
         if kind == "R":
             sent, served, received = (int(v) for v in values[:3])
             self.times.append(received)
-            self._replies.append((received, sent, served, values[3], int(values[4])))
+            self.replies.append(Reply(received, sent, served, values[3], int(values[4])))
         elif kind == "S":
             self.number = int(values[1])
         elif kind == "E":
@@ -207,12 +219,16 @@ class Flow(Meter):
         """The sources that the server saw of this flow: {address: echoes}."""
         self.refresh()
         limit = end or now_ns()
-        return dict(collections.Counter(r[3] for r in self._replies if start <= r[0] <= limit))
+        return dict(collections.Counter(r.source for r in self._between(start, limit)))
 
     def round_trips_ms(self, start=0, end=None):
         self.refresh()
         limit = end or now_ns()
-        return [(r[0] - r[1]) / 1e6 for r in self._replies if start <= r[0] <= limit]
+        return [(r.received - r.sent) / 1e6 for r in self._between(start, limit)]
+
+    def _between(self, start, end):
+        first, last = bisect.bisect_left(self.times, start), bisect.bisect_right(self.times, end)
+        return self.replies[first:last]
 
 
 class Connector(Meter):

@@ -249,7 +249,10 @@ def test_longest_gap():
 # -- peers ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("driver", [drivers.KernelAlone(), drivers.FrrStatic()], ids=lambda d: d.name)
+PEERS = [drivers.KernelAlone(), drivers.FrrStatic()]
+
+
+@pytest.mark.parametrize("driver", PEERS, ids=lambda d: d.name)
 def test_peer_leaves_a_pulled_cable_but_not_a_silent_gateway(driver):
     with Lab.create(f"p{os.getpid()}") as lab:
         driver.start(lab)

@@ -223,7 +223,7 @@ class Lab:
         }
 
     def offenders(self, line):
-        """(source, destination, protocol, packets) of what the provider dropped, to find out why."""
+        """(source, destination, protocol, packets) of what the provider dropped."""
         found = []
         for name in ("offenders4", "offenders6"):
             text = self.provider(line).run(

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One trial: a line fails and comes back while traffic of every kind flows, and what that cost.
+
+The demo and the failover benchmark ask the same questions, of whatever drives the router: how long
+was the long-lived NATed flow silent, when did new connections work, was the healthy line touched,
+did the return cost anything, how often did traffic move, what did the providers have to drop.
+Central: Traffic and run_trial().
+"""
+
+import dataclasses
+import errno
+
+from . import plan
+from .meters import Connector, Flow, Gap, Server
+from .netns import now_ns
+from .waiting import Timeout, stays, wait_for
+
+_SETTLE_S = 0.5  # after a move: time in which it must not be taken back
+
+
+class Traffic:
+    """The meters of one lab, started once and running through all trials.
+
+    Flows of the other line only make sense where the driver steers by source.
+    """
+
+    def __init__(self, lab, driver):
+        preferred = lab.lines[0]
+        self.lab = lab
+        self.server = Server(lab)
+        self.nat = Flow(lab, "udp", plan.INTERNET4, name="udp4-nat")
+        self.new = Connector(lab, plan.INTERNET4, name="tcp4-new")
+        self.on_preferred = Flow(
+            lab, "udp", plan.INTERNET6, bind=preferred.lan_host6(), name="udp6-preferred"
+        )
+        self.healthy = self._flows_by_other() if driver.steers_by_source else {}
+
+    def _flows_by_other(self):
+        lab, other = self.lab, self.lab.lines[1]
+        Server(lab, role="srv", addresses=[other.server(4)])
+        return {
+            "UDP IPv6 from the other line's prefix": Flow(
+                lab, "udp", plan.INTERNET6, bind=other.lan_host6(), name="udp6-other"
+            ),
+            "TCP IPv6 from the other line's prefix": Flow(
+                lab, "tcp", plan.INTERNET6, bind=other.lan_host6(), name="tcp6-other"
+            ),
+            "TCP inbound to a server by the other line": Flow(
+                lab, "tcp", other.server(4), role="internet", bind=plan.INTERNET4, name="tcp4-in"
+            ),
+        }
+
+    def wait_flowing(self, timeout=15.0):
+        begun = now_ns()
+        for flow in (self.nat, self.on_preferred, *self.healthy.values()):
+            flow.wait_flowing(begun, timeout)
+        self.new.wait_working(begun, timeout)
+
+    def moves(self, start, end=None):
+        """The lines that the NATed flow moved to within the window, in order."""
+        limit = end or now_ns()
+        self.nat.refresh()
+        lines, last = [], None
+        for reply in self.nat.replies:
+            line = plan.line_of(reply.source)
+            if line is not last and start <= reply.received <= limit and last is not None:
+                lines.append(line.name if line else reply.source)
+            last = line
+        return lines
+
+    def flows_by(self, line, since):
+        """Whether the NATed flow was echoed by this line after `since`."""
+        return any(plan.line_of(source) is line for source in self.nat.sources(since))
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What one trial cost.  Gaps in the sense of meters.Gap."""
+
+    fault: str
+    failover: Gap  # of the NATed UDP flow
+    new_connections: Gap
+    failback: Gap | None  # None: never left, or never returned
+    return_ms: float | None  # from the heal to the first packet by the preferred line
+    healthy: dict  # flow on the other line -> its Gap
+    healthy_broken: list  # TCP flows on the other line that broke
+    moves: list
+    spoofed: dict  # (line, counter) -> packets dropped by the providers
+
+    def failures(self, limit_ms, return_limit_ms=20.0):
+        """Every promise that this trial broke, in words; none if all held."""
+        broken = []
+        if self.failover.is_open or self.failover.ms > limit_ms:
+            broken.append(f"NATed flow silent for {self.failover}, allowed {limit_ms:g} ms")
+        # A connection is begun every 20 ms, which is how exactly its gap can be told.
+        if self.new_connections.is_open or self.new_connections.ms > limit_ms + 40:
+            broken.append(f"no new connections for {self.new_connections}")
+        if self.failback is None:
+            broken.append("did not leave the preferred line and return to it")
+        elif self.failback.ms > return_limit_ms:
+            broken.append(f"return cost {self.failback}, allowed {return_limit_ms:g} ms")
+        for name, gap in self.healthy.items():
+            if gap.ms > 20:
+                broken.append(f"healthy line touched: {name} silent for {gap}")
+        broken += [f"healthy line touched: {name} broke" for name in self.healthy_broken]
+        if len(self.moves) != 2:
+            broken.append(f"moved {len(self.moves)} times: {' '.join(self.moves) or '-'}")
+        broken += [f"{kind} at {line}: {n} packets" for (line, kind), n in self.spoofed.items()]
+        return broken
+
+
+def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed_over=None):
+    """Break the preferred line, wait, heal it, wait; returns the Outcome.
+
+    `on_failed_over` is called while the line is down and traffic has settled elsewhere.
+    """
+    lab = traffic.lab
+    preferred, other = lab.lines
+    lab.reset_counters()
+    broken = lab.break_line(preferred, fault)
+    has_left = _wait(lambda: traffic.flows_by(other, broken.at), patience_s)
+    _wait(lambda: traffic.new.successes(now_ns() - 200_000_000), patience_s)
+    _keep_for(_SETTLE_S)
+    failover = traffic.nat.gap(broken.at)
+    new_connections = traffic.new.gap(broken.at)
+    if on_failed_over:
+        on_failed_over()
+    healed = lab.heal(preferred)
+    is_back = _wait(lambda: traffic.flows_by(preferred, healed.at), return_patience_s)
+    _keep_for(_SETTLE_S)
+    end = now_ns()
+    back = _first_by(traffic, preferred, healed.at) if is_back else None
+    return Outcome(
+        fault=fault,
+        failover=failover,
+        new_connections=new_connections,
+        failback=traffic.nat.gap(healed.at, end) if has_left and is_back else None,
+        return_ms=(back - healed.at) / 1e6 if back else None,
+        healthy={
+            name: flow.gap(broken.at, end)
+            for name, flow in traffic.healthy.items()
+            if flow.kind == "udp"
+        },
+        healthy_broken=[
+            f"{name} ({errno.errorcode.get(flow.broken[1], flow.broken[1])})"
+            for name, flow in traffic.healthy.items()
+            if flow.refresh() or flow.broken
+        ],
+        moves=traffic.moves(broken.at, end),
+        spoofed=lab.spoofed(),
+    )
+
+
+def _first_by(traffic, line, since):
+    return next(
+        r.received
+        for r in traffic.nat.replies
+        if r.received > since and plan.line_of(r.source) is line
+    )
+
+
+def _wait(condition, seconds):
+    try:
+        return bool(wait_for(condition, seconds))
+    except Timeout:
+        return False
+
+
+def _keep_for(seconds):
+    """Let the meters go on: what follows is measured, not waited for."""
+    stays(lambda: True, seconds)
