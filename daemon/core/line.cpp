@@ -22,9 +22,13 @@ const char* gateway_command(Family family) {
     return family == Family::v4 ? "'ip gateway A.B.C.D'" : "'ipv6 gateway X:X::X:X'";
 }
 
-/// The prefix an address makes reachable on its interface.
-Prefix connected_prefix(const InterfaceAddress& own) {
-    return own.peer ? Prefix(*own.peer, own.prefix_length) : Prefix(own.address, own.prefix_length);
+/// The prefix an address makes reachable on its interface, if that is more than itself. A length of
+/// 0 would connect the whole Internet, to be resolved on the link address by address.
+std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
+    const Prefix connected(own.peer.value_or(own.address), own.prefix_length);
+    if (connected.is_any() || connected == Prefix::host(own.address))
+        return std::nullopt;
+    return connected;
 }
 
 bool has_configuration(const Uplink& uplink, Family family) {
@@ -75,12 +79,17 @@ std::string tentative_remark(const Interface& interface, Family family) {
 std::optional<Address> find_probe_source(const Line& line, const Observation& seen) {
     if (!line.addresses.empty())
         return line.addresses.front();
+    std::optional<Address> deprecated;
     for (const auto& [name, interface] : seen.interfaces)
         for (const InterfaceAddress& own : interface.addresses)
-            for (const Prefix& source : line.uplink->family[line.family].sources)
-                if (source.contains(own.address) && is_usable(own))
+            for (const Prefix& source : line.uplink->family[line.family].sources) {
+                if (!source.contains(own.address) || !is_usable(own))
+                    continue;
+                if (!own.deprecated)
                     return own.address;
-    return std::nullopt;
+                deprecated = own.address;
+            }
+    return deprecated;
 }
 
 std::optional<Blocked> check_address(const Line& line, const Interface& interface) {
@@ -108,12 +117,33 @@ std::optional<Blocked> check_address(const Line& line, const Interface& interfac
                                           " source PREFIX' would add one"};
 }
 
-std::optional<std::string> owner_of(const Address& address, const Observation& seen) {
+bool bears(const Interface& interface, const Address& address) {
+    return std::ranges::find(interface.addresses, address, &InterfaceAddress::address) !=
+           interface.addresses.end();
+}
+
+/// The interface of this router that answers to `address` on the link of `line`. A link-local
+/// address is another one on every link.
+std::optional<std::string> owner_of(const Address& address, const Interface& line,
+                                    const Observation& seen) {
+    if (bears(line, address))
+        return line.name;
+    if (is_link_local(address))
+        return std::nullopt;
     for (const auto& [name, interface] : seen.interfaces)
-        for (const InterfaceAddress& own : interface.addresses)
-            if (own.address == address)
-                return name;
+        if (bears(interface, address))
+            return name;
     return std::nullopt;
+}
+
+/// Can the kernel resolve `gateway` on this interface? IPv6 link-local addresses always.
+bool connects(const Interface& interface, const Address& gateway) {
+    if (gateway.is_v6() && is_link_local(gateway))
+        return true;
+    return std::ranges::any_of(interface.addresses, [&](const InterfaceAddress& own) {
+        const auto connected = connected_prefix(own);
+        return !own.tentative && connected && connected->contains(gateway);
+    });
 }
 
 std::string subnets_text(const Line& line) {
@@ -136,14 +166,10 @@ std::optional<Blocked> check_gateway(const Line& line, const Interface& interfac
                                               " is a broadcast interface"};
     }
     const std::string text = typed.address.to_string();
-    if (const auto owner = owner_of(typed.address, seen))
+    if (const auto owner = owner_of(typed.address, interface, seen))
         return Blocked{State::no_gateway,
                        "gateway " + text + " is this router's own address on " + *owner};
-    const bool connected =
-        typed.onlink || interface.point_to_point || is_link_local(typed.address) ||
-        std::ranges::any_of(line.subnets,
-                            [&](const Prefix& subnet) { return subnet.contains(typed.address); });
-    if (connected)
+    if (typed.onlink || interface.point_to_point || connects(interface, typed.address))
         return std::nullopt;
     return Blocked{State::no_gateway, "gateway " + text + " is in no connected prefix of " +
                                           interface.name + " (" + subnets_text(line) +
@@ -153,15 +179,16 @@ std::optional<Blocked> check_gateway(const Line& line, const Interface& interfac
 void add_interface(Line& line, const Interface& interface) {
     line.ifindex = interface.index;
     line.carrier = interface.up && interface.carrier;
+    std::vector<Address> deprecated;
     for (const InterfaceAddress& own : interface.addresses) {
         if (family_of(own.address) != line.family || !is_usable(own))
             continue;
-        line.addresses.push_back(own.address);
+        (own.deprecated ? deprecated : line.addresses).push_back(own.address);
         line.sources.push_back(Prefix::host(own.address));
-        const Prefix connected = connected_prefix(own);
-        if (connected.length() < address_bits(line.family))
-            line.subnets.push_back(connected);
+        if (const auto connected = connected_prefix(own))
+            line.subnets.push_back(*connected);
     }
+    line.addresses.insert(line.addresses.end(), deprecated.begin(), deprecated.end());
     const Gateway& typed = line.uplink->family[line.family].gateway;
     if (typed.kind == Gateway::Kind::address) {
         line.gateway = typed.address;
@@ -204,6 +231,8 @@ void add_sources(Line& line, const std::vector<Line>& lines) {
     const auto& typed = line.uplink->family[line.family].sources;
     line.sources.insert(line.sources.end(), typed.begin(), typed.end());
     for (const Prefix& subnet : line.subnets) {
+        if (subnet.length() == address_bits(line.family))
+            continue; // the peer of a point-to-point interface: connected, but not ours
         if (const auto other = shared_with(line, subnet, lines))
             line.remarks.push_back(subnet.to_string() + " is also a prefix of uplink " + *other +
                                    ": only this line's own addresses mark its packets");

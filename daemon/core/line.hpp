@@ -24,8 +24,9 @@ struct Line {
     bool carrier = false;
     std::optional<Address> gateway; ///< empty on point-to-point interfaces
     bool resolves_gateway = false;  ///< the gateway has a link-layer address to be found
-    std::vector<Address> addresses; ///< the interface's own, usable ones
-    /// Connected subnets of the interface, host prefixes left out.
+    /// The interface's own, usable ones; deprecated ones come last.
+    std::vector<Address> addresses;
+    /// What the interface connects: subnets, and the peers of point-to-point addresses.
     std::vector<Prefix> subnets;
     /// Every source that belongs to this line: connected and configured; sorted, unique.
     std::vector<Prefix> sources;

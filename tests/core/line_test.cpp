@@ -140,6 +140,24 @@ TEST_F(Survey, TheGatewayOfTheOtherLineIsNoGateway) {
     EXPECT_NE(blocked("charter"), "");
 }
 
+// fe80::1 is what every second ISP's router calls itself, and what many call their own LAN side.
+TEST_F(Survey, ALinkLocalGatewayIsOursOnlyOnItsOwnLink) {
+    charter().family[Family::v6].gateway = gateway("fe80::1");
+    EXPECT_EQ(blocked("charter", Family::v6), "") << "fe80::1 is ours on eth1, not on eth2.5";
+    charter().family[Family::v6].gateway = gateway("fe80::5");
+    EXPECT_EQ(blocked("charter", Family::v6),
+              "no-gateway: gateway fe80::5 is this router's own address on eth2.5");
+}
+
+// Unlike IPv6's, an IPv4 link-local gateway is reachable only where 169.254.0.0/16 is connected.
+TEST_F(Survey, AnIPv4LinkLocalGatewayNeedsItsPrefix) {
+    charter4().gateway = gateway("169.254.1.1");
+    EXPECT_NE(blocked("charter"), "");
+    interface("eth2.5").addresses.push_back(interface_address("169.254.7.7/16"));
+    EXPECT_EQ(blocked("charter"), "");
+    EXPECT_EQ(line("charter").addresses, std::vector{ip("198.51.100.50")});
+}
+
 TEST_F(Survey, AnAddressIsNeeded) {
     interface("eth2.5").addresses.clear();
     EXPECT_EQ(blocked("charter"), "no-address: eth2.5 has no usable IPv4 address");
@@ -194,6 +212,19 @@ TEST_F(Survey, ADelegatedPrefixWithItsAddressOnTheLanInterface) {
     EXPECT_EQ(blocked("charter", Family::v6), "no-address: eth2.5 has no usable IPv6 address");
 }
 
+TEST_F(Survey, ADeprecatedAddressIsProbedFromOnlyWhenThereIsNoOther) {
+    auto& addresses = interface("eth2.5").addresses;
+    addresses.insert(addresses.begin(), interface_address("2001:db8:dd::50/64"));
+    addresses.front().deprecated = true;
+    EXPECT_EQ(line("charter", Family::v6).probe_source, ip("2001:db8:cc::50"));
+    for (InterfaceAddress& own : addresses)
+        own.deprecated = true;
+    EXPECT_EQ(line("charter", Family::v6).probe_source, ip("2001:db8:dd::50"));
+    EXPECT_EQ(texts(line("charter", Family::v6).sources),
+              (Texts{"2001:db8:cc::/64", "2001:db8:dd::/64", "2001:db8:c000::/36"}))
+        << "a deprecated address is the line's all the same";
+}
+
 TEST_F(Survey, TwoModemsWithTheSameSubnet) {
     interface("eth2.5").addresses = {interface_address("192.168.1.2/24")};
     interface("eth2.4").addresses = {interface_address("192.168.1.3/24")};
@@ -240,12 +271,30 @@ TEST_F(Survey, PointToPointWithoutConfiguration) {
     EXPECT_EQ(blocked("dsl", Family::v6), "");
 }
 
+// main holds a route to the peer, so the peer is a subnet of the line like any other; the packets
+// it sends us are no packets of ours.
+TEST_F(Survey, ThePeerOfAPointToPointInterfaceIsConnectedButNoSource) {
+    config.uplinks = {uplink("dsl", "ppp0")};
+    add(seen, tunnel("ppp0", 9, {"100.64.3.7 peer 192.0.2.1/32"}));
+    EXPECT_EQ(texts(line("dsl").subnets), Texts{"192.0.2.1/32"});
+    EXPECT_EQ(texts(line("dsl").sources), Texts{"100.64.3.7/32"});
+    EXPECT_TRUE(line("dsl").remarks.empty());
+}
+
 TEST_F(Survey, AnAddressWithoutPeerOrSubnetIsOnlyAHost) {
     interface("eth2.5").addresses = {interface_address("198.51.100.50/32")};
     charter4().gateway = gateway("198.51.100.49", true);
     EXPECT_EQ(blocked("charter"), "");
     EXPECT_TRUE(line("charter").subnets.empty());
     EXPECT_EQ(texts(line("charter").sources), Texts{"198.51.100.50/32"});
+}
+
+// Otherwise the whole Internet were connected, and resolved on the link address by address.
+TEST_F(Survey, APrefixLengthOfZeroConnectsNothing) {
+    interface("eth2.5").addresses = {interface_address("198.51.100.50/0")};
+    EXPECT_TRUE(line("charter").subnets.empty());
+    EXPECT_EQ(texts(line("charter").sources), Texts{"198.51.100.50/32"});
+    EXPECT_NE(blocked("charter").find("no-gateway"), std::string::npos) << blocked("charter");
 }
 
 TEST_F(Survey, AnIPv6OnlyTunnelHasNoIPv4Line) {
