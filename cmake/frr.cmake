@@ -28,10 +28,10 @@ foreach(dir IN ITEMS "${frr_source}/b" "${frr_source}/build" "${frr_source}")
         set(frr_build "${dir}")
     endif()
 endforeach()
-foreach(file IN ITEMS config.h Makefile lib/route_types.h lib/version.h lib/clippy vtysh/vtysh_daemons.h)
+foreach(file IN ITEMS config.h Makefile lib/route_types.h lib/version.h lib/clippy)
     if(NOT EXISTS "${frr_build}/${file}")
         message(FATAL_ERROR "${frr_source} is not a configured FRR source tree: \"${frr_build}/${file}\" is missing "
-            "(configure as the installed FRR was, then: make lib/route_types.h lib/version.h lib/clippy vtysh/vtysh_daemons.h)")
+            "(configure as the installed FRR was, then make what tools/frr-headers.sh makes)")
     endif()
 endforeach()
 

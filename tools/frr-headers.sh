@@ -23,10 +23,11 @@ die() { say "$*"; exit 1; }
 version=$(dpkg-query -W -f '${db:Status-Status} ${source:Version}' frr 2>/dev/null | sed -n 's/^installed //p' || true)
 need=(autoconf automake bison dpkg-dev flex gcc libc-ares-dev libcap-dev libelf-dev libjson-c-dev libpam0g-dev
     libpcre2-dev libreadline-dev librtr-dev libsnmp-dev libtool make perl pkg-config python3-dev)
-# without an installed frr, the version is the one that would be
+# without an installed frr, the version is the one that would be; from 9 on vtysh's command table is made
+# from the binaries, those of the extra packages' modules too (tools/vtysh-commands.sh)
 case ${version:-$(apt-cache show --no-all-versions frr 2>/dev/null | sed -n 's/^Version: //p')} in
 8.* | '') need+=(libyang2-dev) ;;
-*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev) ;;
+*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev lua5.3 frr-rpki-tools frr-snmp) ;;
 esac
 if [ "${1:-}" = --packages ]; then
     printf '%s\n' "${need[@]}"
@@ -124,7 +125,8 @@ mkdir "$src/b"
 run "configure" env -C "$src/b" ../configure "${flags[@]}" --disable-doc --disable-doc-html
 
 say "[3/4] building clippy and generated headers"
-generated=(lib/route_types.h lib/version.h lib/clippy vtysh/vtysh_daemons.h)
+generated=(lib/route_types.h lib/version.h lib/clippy)
+generated+=("$(grep -oE '(lib|vtysh)/vtysh_daemons\.h' "$src/vtysh/vtysh.c")")
 case $version in
 8.*) ;;
 *) generated+=(lib/mgmt.pb-c.h) ;;

@@ -13,7 +13,7 @@ fi
 # xrefs name their files relative to the build directory: ../lib/x.c
 tree=$src/xref
 rm -rf "$tree"
-mkdir "$tree"
+mkdir -p "$tree" "$src/b/vtysh"
 cd "$tree"
 libdir=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/frr
 link() { # link <file> <place>
@@ -39,3 +39,5 @@ done
 mapfile -t binaries < <(find . -type l | sed 's|^\./||' | sort)
 "$src/b/lib/clippy" "$src/python/xrelfo.py" -o "$src/b/vtysh/frr.xref" \
     -c "$src/b/vtysh/vtysh_cmd.c" "$src"/b/vtysh/vtysh_cmd.{1,2,3,4,5,6,7,8}.c -- "${binaries[@]}"
+cd /
+rm -rf "$tree"

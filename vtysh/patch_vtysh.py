@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""patch_vtysh.py SRC BUILD OUT: FRR's vtysh sources with multihomed as one more client, in OUT/vtysh.
+"""patch_vtysh.py SRC DAEMONS OUT OUT_DAEMONS: FRR's vtysh with multihomed as one more client.
 
-SRC/vtysh holds the sources, BUILD/vtysh/vtysh_daemons.h the list of daemons. Every change is a
-substitution that has to find its place (FRR 8.4 to 10.x), so that another vtysh stops the build instead
-of being half patched. The new code itself is multihome_vtysh.inc, included by vtysh.c.
+SRC/vtysh holds the sources, which go to OUT/vtysh; DAEMONS is the generated vtysh_daemons.h, which goes
+to OUT_DAEMONS. Every change is a substitution that has to find its place (FRR 8.4 to 10.x), so that
+another vtysh stops the build instead of being half patched. The new code itself is multihome_vtysh.inc,
+included by vtysh.c.
 """
 import pathlib
 import re
@@ -57,9 +58,10 @@ def patch_daemons(daemons):
 
 
 def main():
-    src, build, out = (pathlib.Path(arg) for arg in sys.argv[1:4])
+    src, daemons_header, out, out_daemons = (pathlib.Path(arg) for arg in sys.argv[1:5])
     target = out / "vtysh"
     target.mkdir(parents=True, exist_ok=True)
+    out_daemons.parent.mkdir(parents=True, exist_ok=True)
     patches = {"vtysh.h": patch_header, "vtysh.c": patch_vtysh, "vtysh_config.c": patch_config}
     for path in sorted((src / "vtysh").glob("*.[ch]")):
         source = Source(path, target / path.name)
@@ -67,7 +69,7 @@ def main():
         source.write()
     if patches:
         sys.exit(f"patch_vtysh.py: {src}/vtysh has no {', '.join(patches)}")
-    daemons = Source(build / "vtysh" / "vtysh_daemons.h", target / "vtysh_daemons.h")
+    daemons = Source(daemons_header, out_daemons)
     patch_daemons(daemons)
     daemons.write()
 
