@@ -2,7 +2,7 @@
 """FRR's own topotest framework, from the source of the installed FRR, for the folders beside this.
 
 $MULTIHOME_FRR_SOURCE is FRR's source tree (else tools/frr-headers.sh provides it), $MULTIHOME_BUILD
-our build directory.  The framework's files stay as they are; what differs here is replaced in memory:
+our build directory.  The framework's files stay as they are; what differs is replaced in memory:
  - kernels without loadable modules have no /proc/modules;
  - the distribution's package lacks some daemons that the environment check insists on;
  - the machine's own sysctls are left alone, and only processes of our own dead runs are ended (the

@@ -94,7 +94,7 @@ def load(router, source, with_module=True):
 
 
 def end_daemon(router, daemon, number=signal.SIGKILL):
-    """End one daemon and wait for it.  (The framework's killDaemons() removes others' pid files.)"""
+    """End one daemon and wait for it.  (The framework's killDaemons() removes a wrong pid file.)"""
     pid_file = f"/var/run/frr/{daemon}.pid"
     pid = int(router.net.cmd_raises(f"cat {pid_file}"))
     started = start_time(pid)

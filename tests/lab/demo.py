@@ -27,6 +27,15 @@ STORY = {
     SILENT: "carrier stays, the gateway answers nothing, not even ARP",
     BLACKHOLE: "the gateway answers, nothing comes back from beyond it",
 }
+HEADER = (
+    "fault",
+    "silent, ms",
+    "new conn., ms",
+    "return, ms",
+    "wrong src",
+    "private src",
+    "verdict",
+)
 DRIVERS = {
     "multihomed": drivers.Multihomed,
     "stock": lambda: drivers.Multihomed(with_module=False),
@@ -83,8 +92,7 @@ def spread(gaps):
 
 def table(results):
     """The closing table; returns whether everything held."""
-    header = ("fault", "silent, ms", "new conn., ms", "return, ms", "wrong src", "private src", "verdict")
-    rows, all_held = [header], True
+    rows, all_held = [HEADER], True
     for fault, outcomes in results.items():
         held = not any(outcome.failures(LIMITS_MS[fault]) for outcome in outcomes)
         all_held = all_held and held
@@ -103,7 +111,7 @@ def table(results):
                 "ok" if held else "FAILED",
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     print()
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -114,7 +122,8 @@ def explain_keep(lab, driver):
     """How to look around in a lab that stays."""
     print(f"\nThe lab stays. Namespaces mh{lab.name}-*, logs in {lab.log_directory}.")
     if isinstance(driver, (drivers.Multihomed, drivers.FrrStatic)):
-        print(f"  vtysh:      ip netns exec {lab.router} {vtysh_binary()} -N {driver.frr.pathspace}")
+        vtysh = f"{vtysh_binary()} -N {driver.frr.pathspace}"
+        print(f"  vtysh:      ip netns exec {lab.router} {vtysh}")
     print(f"  LAN host:   ip netns exec {lab['lan']} ping {plan.INTERNET4}")
     print(f"  pull/plug:  ip -n {lab.provider('charter')} link set cust-port down   (up)")
     print("  remove:     ./demo.sh --clean")

@@ -71,6 +71,15 @@ def end_processes(processes, patience=3.0):
         raise RuntimeError(f"processes survive SIGKILL: {sorted(left)}")
 
 
+def _remove_if_empty(directory):
+    """Only /etc/netns and our own: the other parents belong to packages."""
+    if directory in (ROOT, pathlib.Path("/etc/netns")):
+        try:
+            directory.rmdir()
+        except OSError:
+            pass  # another lab's, or another's
+
+
 class Ledger:
     """The state file of one lab."""
 
@@ -195,6 +204,7 @@ class Ledger:
             self._remove_namespace(Namespace(name))
         for path in self._state["directories"]:
             shutil.rmtree(path, ignore_errors=True)
+            _remove_if_empty(pathlib.Path(path).parent)
         self._state = {"namespaces": [], "processes": {}, "directories": [], "keep": False}
         for path in self.directory.glob("*"):
             if path.name != "lock":
@@ -214,5 +224,6 @@ class Ledger:
             return
         if not self._state["namespaces"] and not self._state["processes"]:
             shutil.rmtree(self.directory, ignore_errors=True)
+            _remove_if_empty(ROOT)
         os.close(self._lock)
         self._lock = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The small office with two cheap ISPs, with zebra's multihome module; see office.py and checks.py."""
+"""The small office with two cheap ISPs and zebra's multihome module; see office.py, checks.py."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The small office with two cheap ISPs, on stock zebra; see office.py and checks.py."""
+"""The small office with two cheap ISPs, on stock zebra; see office.py, checks.py."""
 
 import pytest
 
