@@ -121,21 +121,24 @@ class Ledger:
         return removed
 
     def _acquire(self):
-        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / "lock"
         while True:
-            fd = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue  # whoever held the name is just removing the directory
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever held the lock before may have removed the file that we have just locked.
+                if os.fstat(fd).st_ino == os.stat(path).st_ino:
+                    break
             except BlockingIOError:
                 os.close(fd)
                 raise LabBusy(f"a running process owns the lab '{self.name}'") from None
-            # Whoever held the lock before may have removed the file that we have just locked.
-            if (self.directory / "lock").exists() and os.fstat(fd).st_ino == os.stat(
-                self.directory / "lock"
-            ).st_ino:
-                break
+            except FileNotFoundError:
+                pass
             os.close(fd)
-            self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = fd
         self._load()
 
