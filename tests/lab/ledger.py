@@ -73,7 +73,7 @@ def end_processes(processes, patience=3.0):
 
 def _remove_if_empty(directory):
     """Only /etc/netns and our own: the other parents belong to packages."""
-    if directory in (ROOT, pathlib.Path("/etc/netns")):
+    if ROOT in (directory, directory.parent) or directory == pathlib.Path("/etc/netns"):
         try:
             directory.rmdir()
         except OSError:
@@ -126,7 +126,7 @@ class Ledger:
             try:
                 self.directory.mkdir(parents=True, exist_ok=True)
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
                 continue  # whoever held the name is just removing the directory
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -226,7 +226,9 @@ class Ledger:
         if self._lock is None:
             return
         if not self._state["namespaces"] and not self._state["processes"]:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            (self.directory / "state.json").unlink(missing_ok=True)
+            (self.directory / "lock").unlink()
+            _remove_if_empty(self.directory)
             _remove_if_empty(ROOT)
         os.close(self._lock)
         self._lock = None
