@@ -357,11 +357,9 @@ bool Reconciler::remove_routes(const core::KernelIndex& kernel, Time now) {
     return all_gone;
 }
 
-void Reconciler::note(std::uint32_t table, const core::Prefix& destination, apply::Note what,
-                      const std::string& error) {
-    const auto found = route_status_.lower_bound({table, destination, 0});
-    if (found == route_status_.end() || found->first.table != table ||
-        found->first.destination != destination)
+void Reconciler::note(const core::Route::Key& route, apply::Note what, const std::string& error) {
+    const auto found = route_status_.find(route);
+    if (found == route_status_.end())
         return;
     found->second.outranked = what == apply::Note::outranked;
     found->second.error = what == apply::Note::failed ? error : "";

@@ -89,10 +89,7 @@ public:
     /// zebra has lost everything of ours, or speaks through another dataplane: send all of it
     /// again.
     void forget_sent();
-    /// zebra's answers name no distance: this is about whichever route to `destination` is wanted
-    /// most.
-    void note(std::uint32_t table, const core::Prefix& destination, apply::Note what,
-              const std::string& error);
+    void note(const core::Route::Key& route, apply::Note what, const std::string& error);
     void note(const core::Rule& rule, apply::Note what, const std::string& error);
     /// The NAT table may have been changed by somebody else.
     void suspect_nat() { nat_suspect_ = true; }
