@@ -5,7 +5,7 @@
 # Installs the Debian packages that are missing (tools/setup.sh), builds, and runs the parts:
 #   unit       unit tests and tests of the appliers against the kernel, with ASan and UBSan
 #   commands   every command of stock vtysh is still in ours
-#   python     tests/**/test_*.py: lab, vtysh, installation
+#   python     tests/**/test_*.py: lab, zebra module and client, installation, frrinit
 #   topotests  topotests/, in FRR's own framework
 # A part that crashes, cannot be built or has no test counts as failed. Traffic and daemons stay in
 # namespaces of the tests; the machine's own frr is not touched.
@@ -71,25 +71,33 @@ if wants commands || wants python || wants topotests; then
     build "$MULTIHOME_BUILD" -DMULTIHOME_LAB=ON || give_up "the build failed"
 fi
 
+run_gtest() { # run_gtest <program>
+    local name status good bad skipped fixed
+    name=$(basename "$1")
+    say "$name"
+    # without address randomisation: the sanitizer's fixed shadow collides with it now and then
+    fixed=(setarch "$(uname -m)" -R)
+    "${fixed[@]}" true 2>/dev/null || fixed=()
+    UBSAN_OPTIONS=print_stacktrace=1 "${fixed[@]}" "$1" --gtest_brief=0 >"$results/$name.log" 2>&1
+    status=$?
+    good=$(grep -c '^\[       OK \]' "$results/$name.log")
+    bad=$(grep -cE '^\[  FAILED  \] .* \([0-9]+ ms\)$' "$results/$name.log")
+    skipped=$(grep -cE '^\[  SKIPPED \] .* \([0-9]+ ms\)$' "$results/$name.log")
+    if [ $status -ne 0 ]; then
+        grep -vE '^\[( RUN      |       OK |----------)' "$results/$name.log" | tail -n 100
+        # a crash has no FAILED line of its own
+        [ "$bad" -ne 0 ] || bad=1
+    fi
+    [ "$skipped" -eq 0 ] || say "$name: $skipped SKIPPED"
+    [ $((good + bad)) -ne 0 ] || bad=1
+    count "$name" "$good" "$bad"
+}
+
 if wants unit; then
     if build "$root/build-unit" -DMULTIHOME_FRR=OFF -DMULTIHOME_TESTS=ON -DMULTIHOME_LAB=OFF -DMULTIHOME_SANITIZE=ON; then
-        say "unit tests"
-        # without address randomisation: the sanitizer's fixed shadow collides with it now and then
-        fixed=(setarch "$(uname -m)" -R)
-        "${fixed[@]}" true 2>/dev/null || fixed=()
-        UBSAN_OPTIONS=print_stacktrace=1 "${fixed[@]}" "$root/build-unit/tests/multihome_tests" --gtest_brief=0 \
-            >"$results/unit.log" 2>&1
-        status=$?
-        good=$(grep -c '^\[       OK \]' "$results/unit.log")
-        bad=$(grep -cE '^\[  FAILED  \] [^ ]+( \([0-9]+ ms\)|, where .* \([0-9]+ ms\))$' "$results/unit.log")
-        skipped=$(grep -cE '^\[  SKIPPED \] [^ ]+ \(' "$results/unit.log")
-        if [ $status -ne 0 ] || [ "$bad" -ne 0 ]; then
-            grep -vE '^\[( RUN      |       OK |----------)' "$results/unit.log" | tail -n 100
-        fi
-        [ "$skipped" -eq 0 ] || say "unit: $skipped SKIPPED"
-        # a crash has no FAILED line of its own
-        if [ $status -ne 0 ] && [ "$bad" -eq 0 ] || [ "$good" -eq 0 ]; then bad=$((bad + 1)); fi
-        count unit "$good" "$bad"
+        mapfile -t programs < <(find "$root/build-unit/tests" -type f -name '*_tests' -executable | sort)
+        [ ${#programs[@]} -gt 0 ] || count unit 0 1
+        for program in "${programs[@]}"; do run_gtest "$program"; done
     else
         count unit 0 1
     fi

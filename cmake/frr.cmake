@@ -78,7 +78,7 @@ target_include_directories(frr_headers SYSTEM INTERFACE
     "${frr_source}/lib" "${frr_build}" "${frr_build}/lib")
 target_compile_definitions(frr_headers INTERFACE HAVE_CONFIG_H _GNU_SOURCE MH_FRR=${FRR_VERSION_NUMBER})
 target_compile_options(frr_headers INTERFACE $<$<COMPILE_LANGUAGE:C>:-fms-extensions>
-    "-ffile-prefix-map=${frr_source}/=frr/")
+    "-ffile-prefix-map=${frr_source}=frr")
 
 # For our own files that include FRR: its macros expand in them, where SYSTEM does not help.
 add_library(multihomed_frr_options INTERFACE)
