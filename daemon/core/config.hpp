@@ -29,6 +29,9 @@ inline constexpr std::uint32_t kRulePrioritySpan = 1000;
 inline constexpr std::uint32_t kDefaultPreference = 10;
 inline constexpr std::size_t kMaxUplinkName = 32;
 inline constexpr std::size_t kMaxUplinks = 512;
+inline constexpr std::size_t kMaxDescription = 200; ///< bytes
+inline constexpr std::size_t kMaxProbeTargets = 32; ///< of one uplink
+inline constexpr std::size_t kMaxPrefixes = 256;    ///< internal, or sources of one line
 
 /// The next hop out of an uplink for one family.
 struct Gateway {
@@ -84,6 +87,7 @@ struct ProbeTiming {
 struct Uplink {
     std::string name;      ///< 1 to kMaxUplinkName of [A-Za-z0-9_.-], begins with a letter or digit
     std::string interface; ///< may be empty (not typed yet) or name an interface yet to come
+    std::string description;                 ///< for people; UTF-8, empty when not typed
     std::optional<std::uint32_t> preference; ///< lower is preferred; 0 to 65535
     std::uint32_t weight = 1;                ///< share among equals; 1 to 255
     std::optional<std::uint32_t> table;      ///< else assigned from Config::table_base upwards
@@ -102,9 +106,10 @@ enum class LastResort : std::uint8_t {
 };
 
 struct Config {
-    bool enabled = false;         ///< `router multihome` was typed
-    std::vector<Prefix> internal; ///< who is inside; empty: internal_prefixes() says
-    std::vector<Uplink> uplinks;  ///< in the order typed
+    bool enabled = false; ///< `router multihome` was typed
+    /// Who is inside; sorted, unique; empty: internal_prefixes() says.
+    std::vector<Prefix> internal;
+    std::vector<Uplink> uplinks; ///< in the order typed
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
     LastResort last_resort = LastResort::keep;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/config_text.hpp"
+
+namespace multihomed::core {
+
+namespace {
+
+const char* keyword(Family family) {
+    return family == Family::v4 ? "ip" : "ipv6";
+}
+
+/// "  <words> <value>" unless the value is the default.
+void add_number(std::string& text, const char* words, std::uint64_t value, std::uint64_t fallback) {
+    if (value != fallback)
+        text += std::string("  ") + words + " " + std::to_string(value) + "\n";
+}
+
+void add_time(std::string& text, const char* words, Milliseconds value, Milliseconds fallback) {
+    add_number(text, words, static_cast<std::uint64_t>(value.count()),
+               static_cast<std::uint64_t>(fallback.count()));
+}
+
+void add_family(std::string& text, const UplinkFamily& typed, Family family) {
+    const std::string begin = std::string("  ") + keyword(family);
+    if (typed.gateway.kind == Gateway::Kind::address)
+        text += begin + " gateway " + typed.gateway.address.to_string() +
+                (typed.gateway.onlink ? " onlink\n" : "\n");
+    if (typed.nat)
+        text += begin + " nat " + to_text(*typed.nat) + "\n";
+    for (const Prefix& source : typed.sources)
+        text += begin + " source " + source.to_string() + "\n";
+}
+
+void add_probes(std::string& text, const Uplink& uplink) {
+    const ProbeTiming defaults;
+    for (const ProbeTarget& target : uplink.probes)
+        text += "  probe icmp " + target.address.to_string() + "\n";
+    add_time(text, "probe interval", uplink.timing.interval, defaults.interval);
+    add_time(text, "probe timeout", uplink.timing.timeout, defaults.timeout);
+    add_number(text, "probe fail-after", uplink.timing.fail_after, defaults.fail_after);
+    add_time(text, "probe stable-for", uplink.timing.stable_for, defaults.stable_for);
+}
+
+void add_uplink(std::string& text, const Uplink& uplink) {
+    text += " uplink " + uplink.name + "\n";
+    if (!uplink.description.empty())
+        text += "  description " + uplink.description + "\n";
+    if (!uplink.interface.empty())
+        text += "  interface " + uplink.interface + "\n";
+    if (uplink.preference)
+        text += "  preference " + std::to_string(*uplink.preference) + "\n";
+    add_number(text, "weight", uplink.weight, Uplink{}.weight);
+    if (uplink.table)
+        text += "  table " + std::to_string(*uplink.table) + "\n";
+    for (const Family family : kFamilies)
+        add_family(text, uplink.family[family], family);
+    add_probes(text, uplink);
+    if (uplink.shutdown)
+        text += "  shutdown\n";
+    text += " exit\n";
+}
+
+} // namespace
+
+std::string to_text(const Nat& nat) {
+    switch (nat.kind) {
+    case Nat::Kind::none:
+        return "none";
+    case Nat::Kind::masquerade:
+        return "masquerade";
+    case Nat::Kind::source:
+        break;
+    }
+    const std::string source = "source " + nat.first.to_string();
+    return nat.first == nat.last ? source : source + " " + nat.last.to_string();
+}
+
+std::string to_text(const Config& config) {
+    if (!config.enabled)
+        return "";
+    std::string text = "router multihome\n";
+    for (const Prefix& prefix : config.internal)
+        text += " internal " + prefix.to_string() + "\n";
+    if (config.table_base != kDefaultTableBase)
+        text += " table-base " + std::to_string(config.table_base) + "\n";
+    if (config.rule_base != kDefaultRuleBase)
+        text += " rule-priority " + std::to_string(config.rule_base) + "\n";
+    if (config.last_resort == LastResort::withdraw)
+        text += " last-resort withdraw\n";
+    for (const Uplink& uplink : config.uplinks)
+        add_uplink(text, uplink);
+    return text + "exit\n!\n";
+}
+
+} // namespace multihomed::core

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The configuration as `show running-config` prints it: what was typed, defaults left out. Read
+// back, line by line, the text gives an equal configuration.
+#pragma once
+
+#include "core/config.hpp"
+
+#include <string>
+
+namespace multihomed::core {
+
+/// The block `router multihome` with one blank before its lines and two before those of an uplink,
+/// which is how vtysh tells blocks apart. Empty when there is no configuration.
+std::string to_text(const Config& config);
+
+/// "masquerade", "none", "source 192.0.2.1" or "source 192.0.2.1 192.0.2.9"
+std::string to_text(const Nat& nat);
+
+} // namespace multihomed::core

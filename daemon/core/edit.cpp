@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/edit.hpp"
+
+#include "core/result.hpp"
+#include "core/utf8.hpp"
+#include "core/validate.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace multihomed::core {
+
+namespace {
+
+const char* family_words(Family family) {
+    return family == Family::v4 ? "IPv4" : "IPv6";
+}
+
+/// What was typed, for a message: never longer than a line, never with control characters.
+std::string quoted(const std::string& text) {
+    constexpr std::size_t kLongest = 60;
+    std::string shown = to_utf8(text.substr(0, kLongest));
+    std::ranges::replace_if(
+        shown, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+    return "'" + shown + (text.size() > kLongest ? "...'" : "'");
+}
+
+Result<Address> typed_address(const std::string& text, Family family) {
+    const auto address = parse_address(text);
+    if (!address || family_of(*address) != family)
+        return Error{0, quoted(text) + " is not an " + family_words(family) + " address"};
+    return *address;
+}
+
+Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family) {
+    if (const auto prefix = Prefix::parse(text);
+        prefix && prefix->family() == family.value_or(prefix->family()))
+        return *prefix;
+    const Error no_prefix{0, quoted(text) + " is not an " +
+                                 (family ? family_words(*family) : "IPv4 or IPv6") + " prefix"};
+    const std::size_t slash = text.find('/');
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address || slash == std::string::npos ||
+        family_of(*address) != family.value_or(family_of(*address)))
+        return no_prefix;
+    std::uint8_t length = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failed] = std::from_chars(text.data() + slash + 1, end, length);
+    if (failed != std::errc() || rest != end || length > address_bits(family_of(*address)))
+        return no_prefix;
+    return Error{0, text + " has host bits; the prefix is " + Prefix(*address, length).to_string()};
+}
+
+/// Adds to or takes from a sorted list without duplicates.
+Refusal edit_prefixes(std::vector<Prefix>& list, const Prefix& prefix, bool present) {
+    const auto place = std::ranges::lower_bound(list, prefix);
+    const bool found = place != list.end() && *place == prefix;
+    if (!present && !found)
+        return prefix.to_string() + " is not configured";
+    if (!present)
+        list.erase(place);
+    else if (!found && list.size() >= kMaxPrefixes)
+        return "there are " + std::to_string(kMaxPrefixes) + " prefixes already, the limit";
+    else if (!found)
+        list.insert(place, prefix);
+    return std::nullopt;
+}
+
+/// The words of a line, one blank apart: that is how the command parser sees them.
+std::string words_of(const std::string& line) {
+    std::string words;
+    for (const char c : line) {
+        const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+        if (!blank)
+            words += c;
+        else if (!words.empty() && words.back() != ' ')
+            words += ' ';
+    }
+    if (words.ends_with(' '))
+        words.pop_back();
+    return words;
+}
+
+/// Calls change(uplink) for the uplink of that name.
+template <class Change>
+Refusal with_uplink(Config& config, const std::string& name, Change change) {
+    const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
+    if (found == config.uplinks.end())
+        return "there is no uplink " + quoted(name);
+    return change(*found);
+}
+
+struct NumberRange {
+    const char* what;
+    std::uint32_t least;
+    std::uint32_t most;
+};
+
+NumberRange range_of(UplinkNumber which) {
+    switch (which) {
+    case UplinkNumber::preference:
+        return {"the preference", 0, 65535};
+    case UplinkNumber::weight:
+        return {"the weight", 1, 255};
+    case UplinkNumber::table:
+        return {"the table", 1, 4294967295U};
+    case UplinkNumber::probe_interval:
+        return {"the probe interval in milliseconds", 10, 60'000};
+    case UplinkNumber::probe_timeout:
+        return {"the probe timeout in milliseconds", 10, 60'000};
+    case UplinkNumber::probe_fail_after:
+        return {"the number of lost probes", 1, 100};
+    case UplinkNumber::probe_stable_for:
+        return {"the stable time in milliseconds", 0, 3'600'000};
+    }
+    return {"the number", 1, 0};
+}
+
+void set_number(Uplink& uplink, UplinkNumber which, std::optional<std::uint32_t> value) {
+    const Uplink defaults;
+    const auto milliseconds = [&](Milliseconds fallback) {
+        return value ? Milliseconds(*value) : fallback;
+    };
+    switch (which) {
+    case UplinkNumber::preference:
+        uplink.preference = value;
+        break;
+    case UplinkNumber::weight:
+        uplink.weight = value.value_or(defaults.weight);
+        break;
+    case UplinkNumber::table:
+        uplink.table = value;
+        break;
+    case UplinkNumber::probe_interval:
+        uplink.timing.interval = milliseconds(defaults.timing.interval);
+        break;
+    case UplinkNumber::probe_timeout:
+        uplink.timing.timeout = milliseconds(defaults.timing.timeout);
+        break;
+    case UplinkNumber::probe_fail_after:
+        uplink.timing.fail_after = value.value_or(defaults.timing.fail_after);
+        break;
+    case UplinkNumber::probe_stable_for:
+        uplink.timing.stable_for = milliseconds(defaults.timing.stable_for);
+        break;
+    }
+}
+
+Result<Nat> typed_nat(const NatWords& words, Family family) {
+    if (words.kind == "none")
+        return Nat{.kind = Nat::Kind::none, .first = {}, .last = {}};
+    if (words.kind == "masquerade")
+        return Nat{.kind = Nat::Kind::masquerade, .first = {}, .last = {}};
+    if (words.kind != "source")
+        return Error{0, quoted(words.kind) + " is none of 'masquerade', 'none' and 'source'"};
+    const auto first = typed_address(words.first, family);
+    if (!first)
+        return first.error();
+    const auto last = typed_address(words.last.value_or(words.first), family);
+    if (!last)
+        return last.error();
+    if (const auto refusal = refuse_nat_range(*first, *last))
+        return Error{0, *refusal};
+    return Nat{.kind = Nat::Kind::source, .first = *first, .last = *last};
+}
+
+} // namespace
+
+void edit_router(Config& config, bool present) {
+    if (!present)
+        config = Config{};
+    config.enabled = present;
+}
+
+Refusal edit_internal(Config& config, const std::string& prefix, bool present) {
+    const auto typed = typed_prefix(prefix, std::nullopt);
+    if (!typed)
+        return typed.error().what;
+    if (const auto refusal = refuse_internal(*typed); refusal && present)
+        return refusal;
+    if (!present && config.internal.empty())
+        return typed->to_string() + " is not configured; the default list is in force";
+    return edit_prefixes(config.internal, *typed, present);
+}
+
+Refusal edit_table_base(Config& config, std::optional<std::uint32_t> base) {
+    const std::uint32_t value = base.value_or(kDefaultTableBase);
+    if (const auto refusal = refuse_table_base(value))
+        return refusal;
+    config.table_base = value;
+    return std::nullopt;
+}
+
+Refusal edit_rule_base(Config& config, std::optional<std::uint32_t> base) {
+    const std::uint32_t value = base.value_or(kDefaultRuleBase);
+    if (const auto refusal = refuse_rule_base(value))
+        return refusal;
+    config.rule_base = value;
+    return std::nullopt;
+}
+
+Refusal edit_last_resort(Config& config, const std::optional<std::string>& what) {
+    if (what && *what != "keep" && *what != "withdraw")
+        return quoted(*what) + " is neither 'keep' nor 'withdraw'";
+    config.last_resort = what == "withdraw" ? LastResort::withdraw : LastResort::keep;
+    return std::nullopt;
+}
+
+Refusal edit_uplink(Config& config, const std::string& uplink, bool present) {
+    if (!present)
+        return with_uplink(config, uplink, [&](const Uplink&) -> Refusal {
+            std::erase_if(config.uplinks, [&](const Uplink& each) { return each.name == uplink; });
+            return std::nullopt;
+        });
+    if (const auto refusal = refuse_uplink_name(config, uplink))
+        return refusal;
+    if (!find_uplink(config, uplink))
+        config.uplinks.emplace_back().name = uplink;
+    return std::nullopt;
+}
+
+Refusal edit_interface(Config& config, const std::string& uplink,
+                       const std::optional<std::string>& interface) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        if (interface)
+            if (const auto refusal = refuse_interface(config, uplink, *interface))
+                return refusal;
+        found.interface = interface.value_or("");
+        return std::nullopt;
+    });
+}
+
+Refusal edit_description(Config& config, const std::string& uplink,
+                         const std::optional<std::string>& description) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const std::string text = words_of(description.value_or(""));
+        if (text.size() > kMaxDescription)
+            return "a description has at most " + std::to_string(kMaxDescription) + " bytes";
+        if (!is_printable_utf8(text))
+            return std::string("a description is printable text in UTF-8");
+        found.description = text;
+        return std::nullopt;
+    });
+}
+
+Refusal edit_shutdown(Config& config, const std::string& uplink, bool present) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        found.shutdown = present;
+        return std::nullopt;
+    });
+}
+
+Refusal edit_number(Config& config, const std::string& uplink, UplinkNumber which,
+                    std::optional<std::uint32_t> value) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const NumberRange range = range_of(which);
+        if (value && (*value < range.least || *value > range.most))
+            return std::string(range.what) + " is between " + std::to_string(range.least) +
+                   " and " + std::to_string(range.most);
+        if (value && which == UplinkNumber::table)
+            if (const auto refusal = refuse_table(config, uplink, *value))
+                return refusal;
+        set_number(found, which, value);
+        return std::nullopt;
+    });
+}
+
+Refusal edit_gateway(Config& config, const std::string& uplink, Family family,
+                     const std::optional<GatewayWords>& gateway) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        if (!gateway) {
+            found.family[family].gateway = {};
+            return std::nullopt;
+        }
+        const auto address = typed_address(gateway->address, family);
+        if (!address)
+            return address.error().what;
+        if (const auto refusal = refuse_gateway(*address))
+            return refusal;
+        found.family[family].gateway = {
+            .kind = Gateway::Kind::address, .address = *address, .onlink = gateway->onlink};
+        return std::nullopt;
+    });
+}
+
+Refusal edit_nat(Config& config, const std::string& uplink, Family family,
+                 const std::optional<NatWords>& nat) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        if (!nat) {
+            found.family[family].nat.reset();
+            return std::nullopt;
+        }
+        const auto typed = typed_nat(*nat, family);
+        if (!typed)
+            return typed.error().what;
+        found.family[family].nat = *typed;
+        return std::nullopt;
+    });
+}
+
+Refusal edit_source(Config& config, const std::string& uplink, Family family,
+                    const std::string& prefix, bool present) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const auto typed = typed_prefix(prefix, family);
+        if (!typed)
+            return typed.error().what;
+        if (const auto refusal = refuse_source(config, uplink, *typed); refusal && present)
+            return refusal;
+        return edit_prefixes(found.family[family].sources, *typed, present);
+    });
+}
+
+Refusal edit_probe_icmp(Config& config, const std::string& uplink, const std::string& target,
+                        bool present) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const auto address = parse_address(target);
+        if (!address)
+            return quoted(target) + " is not an address";
+        const ProbeTarget probe{.kind = ProbeTarget::Kind::icmp, .address = *address};
+        const auto place = std::ranges::find(found.probes, probe);
+        if (!present && place == found.probes.end())
+            return address->to_string() + " is not probed";
+        if (!present) {
+            found.probes.erase(place);
+            return std::nullopt;
+        }
+        if (const auto refusal = refuse_probe_target(*address))
+            return refusal;
+        if (place != found.probes.end())
+            return std::nullopt;
+        if (found.probes.size() >= kMaxProbeTargets)
+            return "there are " + std::to_string(kMaxProbeTargets) + " targets already, the limit";
+        found.probes.push_back(probe);
+        return std::nullopt;
+    });
+}
+
+} // namespace multihomed::core
