@@ -190,12 +190,9 @@ void Daemon::on_nft() {
 
 void Daemon::on_probe(bool timer) {
     const auto now = Clock::now();
-    if (timer)
-        prober_.on_time(now);
-    else
-        prober_.on_readable(now);
+    const bool news = timer ? prober_.on_time(now) : prober_.on_readable(now);
     probe_deadline_.set(prober_.next_deadline());
-    if (engine_.verdicts_changed(now))
+    if (news && engine_.verdicts_changed(now))
         update();
 }
 

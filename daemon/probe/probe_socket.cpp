@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "probe/probe_socket.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// linux/icmp.h clashes with netinet/ip_icmp.h
+#ifndef ICMP_FILTER
+#define ICMP_FILTER 1
+#endif
+
+namespace multihomed::probe {
+
+namespace {
+
+using core::Address;
+using core::Family;
+
+constexpr int kTtl = 64;
+constexpr std::size_t kPacketBytes = 512;
+
+core::Error failure(const core::ProbePlan& plan, const char* what) {
+    return {errno, std::string(what) + " for probes of " + plan.interface + " from " +
+                       plan.source.to_string() + ": " + std::strerror(errno)};
+}
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+};
+
+SocketAddress to_socket_address(const Address& address, std::uint32_t ifindex) {
+    SocketAddress result;
+    const auto bytes = core::address_bytes(address);
+    if (address.is_v4()) {
+        auto& v4 = reinterpret_cast<sockaddr_in&>(result.storage);
+        v4.sin_family = AF_INET;
+        std::memcpy(&v4.sin_addr, bytes.data(), sizeof v4.sin_addr);
+        result.length = sizeof v4;
+    } else {
+        auto& v6 = reinterpret_cast<sockaddr_in6&>(result.storage);
+        v6.sin6_family = AF_INET6;
+        std::memcpy(&v6.sin6_addr, bytes.data(), sizeof v6.sin6_addr);
+        if (core::is_link_local(address))
+            v6.sin6_scope_id = ifindex;
+        result.length = sizeof v6;
+    }
+    return result;
+}
+
+Address to_address(const sockaddr_storage& storage) {
+    const bool v4 = storage.ss_family == AF_INET;
+    const void* raw =
+        v4 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(storage).sin_addr)
+           : &reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
+    return core::address_from_bytes(v4 ? Family::v4 : Family::v6,
+                                    static_cast<const std::uint8_t*>(raw));
+}
+
+/// Only echo replies get as far as us.
+bool filter_replies(int fd, Family family) {
+    if (family == Family::v4) {
+        const std::uint32_t blocked = ~(1U << ICMP_ECHOREPLY);
+        return setsockopt(fd, IPPROTO_RAW, ICMP_FILTER, &blocked, sizeof blocked) == 0 ||
+               setsockopt(fd, SOL_RAW, ICMP_FILTER, &blocked, sizeof blocked) == 0;
+    }
+    icmp6_filter filter;
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+    return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) == 0;
+}
+
+bool set_hop_limit(int fd, Family family) {
+    return family == Family::v4
+               ? setsockopt(fd, IPPROTO_IP, IP_TTL, &kTtl, sizeof kTtl) == 0
+               : setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &kTtl, sizeof kTtl) == 0;
+}
+
+/// How long ago the kernel stamped the packet; both clocks are the realtime one.
+std::chrono::nanoseconds age_of(msghdr& header) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        timespec taken{};
+        timespec now{};
+        std::memcpy(&taken, CMSG_DATA(part), sizeof taken);
+        clock_gettime(CLOCK_REALTIME, &now);
+        const auto age = std::chrono::seconds(now.tv_sec - taken.tv_sec) +
+                         std::chrono::nanoseconds(now.tv_nsec - taken.tv_nsec);
+        // The clock was set in between: as good as no stamp.
+        const bool sane = age >= std::chrono::nanoseconds(0) && age < std::chrono::seconds(10);
+        return sane ? age : std::chrono::nanoseconds(0);
+    }
+    return std::chrono::nanoseconds(0);
+}
+
+class RawProbeSocket final : public ProbeSocket {
+public:
+    RawProbeSocket(int fd, const core::ProbePlan& plan) : fd_(fd), ifindex_(plan.ifindex) {}
+    ~RawProbeSocket() override { close(fd_); }
+    RawProbeSocket(const RawProbeSocket&) = delete;
+    RawProbeSocket& operator=(const RawProbeSocket&) = delete;
+
+    int fd() const override { return fd_; }
+
+    core::Result<void> send(const Address& target, std::span<const std::uint8_t> message) override {
+        const SocketAddress to = to_socket_address(target, ifindex_);
+        const auto sent = sendto(fd_, message.data(), message.size(), MSG_DONTWAIT,
+                                 reinterpret_cast<const sockaddr*>(&to.storage), to.length);
+        if (sent < 0)
+            return core::Error{errno, std::strerror(errno)};
+        return {};
+    }
+
+    void receive(const std::function<void(const Address&, std::span<const std::uint8_t>,
+                                          std::chrono::nanoseconds)>& each) override {
+        constexpr int kAtOnce = 64; // others want their turn
+        for (int i = 0; i < kAtOnce; ++i)
+            if (!receive_one(each))
+                return;
+    }
+
+private:
+    bool receive_one(const std::function<void(const Address&, std::span<const std::uint8_t>,
+                                              std::chrono::nanoseconds)>& each) {
+        std::array<std::uint8_t, kPacketBytes> packet{};
+        alignas(cmsghdr) std::array<char, 128> control{};
+        sockaddr_storage from{};
+        iovec part{packet.data(), packet.size()};
+        msghdr header{};
+        header.msg_name = &from;
+        header.msg_namelen = sizeof from;
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const auto size = recvmsg(fd_, &header, MSG_DONTWAIT);
+        if (size < 0)
+            return errno == EINTR;
+        each(to_address(from), {packet.data(), static_cast<std::size_t>(size)}, age_of(header));
+        return true;
+    }
+
+    int fd_;
+    std::uint32_t ifindex_;
+};
+
+core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& plan) {
+    const Family family = plan.key.family;
+    const int fd = family == Family::v4
+                       ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP)
+                       : socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+    if (fd < 0)
+        return failure(plan, "opening a raw socket");
+    auto made = std::make_unique<RawProbeSocket>(fd, plan);
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, plan.interface.c_str(),
+                   static_cast<socklen_t>(plan.interface.size())) != 0)
+        return failure(plan, "binding to the device");
+    const SocketAddress source = to_socket_address(plan.source, plan.ifindex);
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&source.storage), source.length) != 0)
+        return failure(plan, "binding to the source address");
+    const int on = 1;
+    if (!filter_replies(fd, family) || !set_hop_limit(fd, family) ||
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
+        return failure(plan, "setting options");
+    return std::unique_ptr<ProbeSocket>(std::move(made));
+}
+
+} // namespace
+
+ProbeSocketFactory raw_probe_sockets(core::Privileged privileged) {
+    return [privileged = std::move(privileged)](const core::ProbePlan& plan) {
+        core::Result<std::unique_ptr<ProbeSocket>> result =
+            core::Error{0, "capabilities could not be raised"};
+        privileged([&] { result = open_socket(plan); });
+        return result;
+    };
+}
+
+} // namespace multihomed::probe
