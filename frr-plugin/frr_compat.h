@@ -55,6 +55,9 @@ typedef struct thread_master mh_loop;
 #define mh_event_add_timer_msec thread_add_timer_msec
 #define mh_event_add_event thread_add_event
 #define mh_event_cancel thread_cancel
+#define mh_event_fetch thread_fetch
+#define mh_event_call thread_call
+#define mh_loop_create thread_master_create
 #define MH_EVENT_ARG THREAD_ARG
 #define MH_EVENT_FD THREAD_FD
 #else
@@ -66,6 +69,9 @@ typedef struct event_loop mh_loop;
 #define mh_event_add_timer_msec event_add_timer_msec
 #define mh_event_add_event event_add_event
 #define mh_event_cancel event_cancel
+#define mh_event_fetch event_fetch
+#define mh_event_call event_call
+#define mh_loop_create event_master_create
 #define MH_EVENT_ARG EVENT_ARG
 #define MH_EVENT_FD EVENT_FD
 #endif
