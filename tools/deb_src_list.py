@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints, as a deb822 .sources file, the source repositories that belong to this machine's apt set-up.
 
-Reads /etc/apt/sources.list and /etc/apt/sources.list.d (one-line and deb822 forms) and writes one
+Reads sources.list and sources.list.d of /etc/apt (one-line and deb822 forms) and writes one
 deb-src stanza for every entry, whether the machine lists it as deb or deb-src. Nothing is changed.
 
-  deb_src_list.py own      entries that are Debian's own archive
-  deb_src_list.py all      every entry
-  deb_src_list.py default  Debian's public mirrors for this release
+  deb_src_list.py own [/etc/apt]   entries that are Debian's own archive
+  deb_src_list.py all [/etc/apt]   every entry
+  deb_src_list.py default          Debian's public mirrors for this release
 """
 import glob
 import re
@@ -53,8 +53,8 @@ def deb822(text):
         yield result
 
 
-def machine():
-    for path in ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*")):
+def machine(directory):
+    for path in [f"{directory}/sources.list"] + sorted(glob.glob(f"{directory}/sources.list.d/*")):
         try:
             with open(path, encoding="utf-8", errors="replace") as handle:
                 text = handle.read()
@@ -82,10 +82,11 @@ def is_debian(stanza):
 
 
 def main():
-    which = sys.argv[1] if len(sys.argv) == 2 else ""
+    which = sys.argv[1] if len(sys.argv) > 1 else ""
     if which not in ("own", "all", "default"):
         sys.exit(__doc__)
-    stanzas = default() if which == "default" else machine()
+    directory = sys.argv[2] if len(sys.argv) > 2 else "/etc/apt"
+    stanzas = default() if which == "default" else machine(directory)
     seen = set()
     for stanza in stanzas:
         if which == "own" and not is_debian(stanza) or stanza["URIs"].startswith("cdrom:"):

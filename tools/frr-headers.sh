@@ -59,7 +59,8 @@ if ! flock -n 9; then
     flock 9
     [ ! -e "$final/src" ] || done_
 fi
-rm -rf "$cache/.making-$version".* # left by a run that was killed; the lock says nobody is using it
+# left by a run that was killed; a compiler it left behind may still write there, then the next run clears it
+rm -rf "$cache/.making-$version".* 2>/dev/null || true
 work=$(mktemp -d "$cache/.making-$version.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT

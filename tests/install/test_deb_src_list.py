@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The source repositories that tools/deb_src_list.py derives from a machine's apt set-up."""
+
+import pathlib
+import subprocess
+
+import pytest
+
+TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools/deb_src_list.py"
+
+ONE_LINE = """\
+# deb http://old.example/debian bookworm main
+deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm main contrib
+deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm main contrib # the same again
+deb http://security.debian.org/debian-security bookworm-security main
+deb cdrom:[Debian 12]/ bookworm main
+deb [trusted=yes] http://vendor.example/repo ./
+"""
+
+DEB822 = """\
+# a comment
+Types: deb deb-src
+URIs: http://deb.debian.org/debian
+ http://second.example/debian
+Suites: bookworm
+# in the middle
+  bookworm-updates
+Components: main
+Architectures: amd64
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+Enabled: no
+
+Types: deb
+URIs: https://deb.frrouting.example/frr
+Suites: bookworm
+Components: frr-stable
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ abc
+ -----END PGP PUBLIC KEY BLOCK-----
+"""
+
+
+@pytest.fixture
+def apt(tmp_path):
+    (tmp_path / "sources.list").write_text(ONE_LINE)
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list.d/debian.sources").write_text(DEB822)
+    (tmp_path / "sources.list.d/debian.sources.bak").write_text(DEB822)
+    return tmp_path
+
+
+def stanzas(which, apt):
+    done = subprocess.run([TOOL, which, apt], capture_output=True, text=True, check=True)
+    return done.stdout.strip().split("\n\n")
+
+
+def test_debians_own_entries(apt):
+    keyring = "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
+    assert stanzas("own", apt) == [
+        f"Types: deb-src\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main contrib\n{keyring}",
+        "Types: deb-src\nURIs: http://security.debian.org/debian-security\nSuites: bookworm-security\nComponents: main",
+        "Types: deb-src\nURIs: http://deb.debian.org/debian\n http://second.example/debian\n"
+        f"Suites: bookworm\n  bookworm-updates\nComponents: main\n{keyring}",
+    ]
+
+
+def test_all_entries_keep_their_keys(apt):
+    found = stanzas("all", apt)
+    assert "Types: deb-src\nURIs: http://vendor.example/repo\nSuites: ./\nTrusted: yes" in found
+    assert found[-1].startswith("Types: deb-src\nURIs: https://deb.frrouting.example/frr\n")
+    assert found[-1].endswith("-----END PGP PUBLIC KEY BLOCK-----")
+    assert not any("off.example" in text or "old.example" in text or "cdrom" in text for text in found)
+
+
+def test_an_empty_set_up_gives_nothing(tmp_path):
+    assert stanzas("all", tmp_path) == [""]
