@@ -140,4 +140,13 @@ std::strong_ordering Prefix::operator<=>(const Prefix& other) const {
     return length_ <=> other.length_;
 }
 
+void drop_covered(std::vector<Prefix>& prefixes) {
+    std::ranges::sort(prefixes);
+    std::vector<Prefix> kept;
+    for (const Prefix& prefix : prefixes)
+        if (kept.empty() || !kept.back().contains(prefix))
+            kept.push_back(prefix);
+    prefixes = std::move(kept);
+}
+
 } // namespace multihomed::core

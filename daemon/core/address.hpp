@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace multihomed::core {
 
@@ -80,5 +81,8 @@ private:
     Address address_;
     std::uint8_t length_ = 0;
 };
+
+/// Sorts, and drops prefixes that another one of the list contains.
+void drop_covered(std::vector<Prefix>& prefixes);
 
 } // namespace multihomed::core

@@ -202,16 +202,6 @@ void sort_unique(std::vector<Prefix>& prefixes) {
     prefixes.erase(rest.begin(), rest.end());
 }
 
-/// Drops prefixes that another one of the list contains.
-void drop_covered(std::vector<Prefix>& prefixes) {
-    sort_unique(prefixes);
-    std::vector<Prefix> kept;
-    for (const Prefix& prefix : prefixes)
-        if (kept.empty() || !kept.back().contains(prefix))
-            kept.push_back(prefix);
-    prefixes = std::move(kept);
-}
-
 /// Does the connected subnet also belong to another line? Two modems that both hand out
 /// 192.168.1.0/24 are common; then only the addresses tell the lines apart.
 std::optional<std::string> shared_with(const Line& line, const Prefix& subnet,
@@ -240,6 +230,34 @@ void add_sources(Line& line, const std::vector<Line>& lines) {
             line.sources.push_back(subnet);
     }
     drop_covered(line.sources);
+}
+
+/// How good a line's claim is to a source that another has too; the least wins, then the order of
+/// the configuration.
+int claim(const Line& line, const Prefix& source) {
+    const bool own = std::ranges::any_of(
+        line.addresses, [&](const Address& address) { return Prefix::host(address) == source; });
+    return (line.blocked ? 2 : 0) + (own ? 0 : 1);
+}
+
+void bind_sources(std::vector<Line>& lines) {
+    std::map<Prefix, const Line*> owners;
+    for (const Line& line : lines)
+        for (const Prefix& source : line.sources) {
+            const auto [owner, first] = owners.try_emplace(source, &line);
+            if (!first && claim(line, source) < claim(*owner->second, source))
+                owner->second = &line;
+        }
+    for (Line& line : lines)
+        for (const Prefix& source : line.sources) {
+            const Line& owner = *owners.at(source);
+            if (&owner == &line)
+                line.bound.push_back(source);
+            else
+                line.remarks.push_back(source.to_string() + " is a source of uplink " +
+                                       owner.uplink->name +
+                                       " too, which gets the packets that bear it");
+        }
 }
 
 void judge_readiness(Line& line, const Interface* interface, const Observation& seen) {
@@ -310,6 +328,7 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const Obser
         add_sources(line, lines);
         judge_readiness(line, find_interface(seen, line.uplink->interface), seen);
     }
+    bind_sources(lines);
     return lines;
 }
 

@@ -30,6 +30,9 @@ struct Line {
     std::vector<Prefix> subnets;
     /// Every source that belongs to this line: connected and configured; sorted, unique.
     std::vector<Prefix> sources;
+    /// Those of `sources` whose packets the rules send to this line: what two lines have leads to
+    /// one of them only.
+    std::vector<Prefix> bound;
     std::optional<Address> probe_source;
     /// What the operator should know although the line works.
     std::vector<std::string> remarks;

@@ -2,7 +2,8 @@
 #include "core/plan.hpp"
 
 #include <algorithm>
-#include <set>
+#include <iterator>
+#include <map>
 
 namespace multihomed::core {
 
@@ -54,12 +55,33 @@ void add_default(std::vector<Route>& routes, Family family, std::uint32_t table,
                       .nexthops = nexthops_of(lines)});
 }
 
-void add_line_rules(std::vector<Rule>& rules, const Line& line, std::uint32_t base) {
-    for (const Prefix& source : line.sources)
-        rules.push_back({.family = line.family,
-                         .priority = base + kRuleSources,
-                         .source = source,
-                         .table = line.table});
+/// Whose each bound source is.
+using Owners = std::map<Prefix, const Uplink*>;
+
+Owners owners_of(const std::vector<Line>& lines) {
+    Owners owners;
+    for (const Line& line : lines)
+        for (const Prefix& source : line.bound)
+            owners[source] = line.uplink;
+    return owners;
+}
+
+bool is_wide(const Prefix& source, const Owners& owners) {
+    const auto self = owners.find(source);
+    for (auto next = std::next(self); next != owners.end() && source.contains(next->first); ++next)
+        if (next->second != self->second)
+            return true;
+    return false;
+}
+
+void add_line_rules(std::vector<Rule>& rules, const Line& line, const Owners& owners,
+                    std::uint32_t base) {
+    for (const Prefix& source : line.bound)
+        rules.push_back(
+            {.family = line.family,
+             .priority = base + (is_wide(source, owners) ? kRuleWideSources : kRuleSources),
+             .source = source,
+             .table = line.table});
     if (line.sources.empty())
         return;
     for (const Prefix& subnet : line.subnets)
@@ -103,10 +125,11 @@ std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<C
 
 std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines) {
     std::vector<Rule> rules;
+    const Owners owners = owners_of(lines);
     PerFamily<bool> used{};
     for (const Line& line : lines) {
         used[line.family] = true;
-        add_line_rules(rules, line, config.rule_base);
+        add_line_rules(rules, line, owners, config.rule_base);
     }
     for (const Family family : kFamilies)
         if (used[family])
@@ -126,7 +149,7 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
     for (const Prefix& prefix : internal_prefixes(config))
         plan.internal[prefix.family()].push_back(prefix);
     for (const Family family : kFamilies)
-        sort_unique(plan.internal[family]);
+        drop_covered(plan.internal[family]);
     for (const Uplink& uplink : config.uplinks)
         if (!uplink.interface.empty())
             plan.lines.push_back(nat_of_uplink(uplink, lines));

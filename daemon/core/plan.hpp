@@ -6,6 +6,7 @@
 //   rules   base+0    to <link subnet>: skip the next rule (see below)
 //           base+10   main, except its default: internal destinations win, whoever taught main
 //           base+100  from <a line's source>: that line's table
+//           base+101  the same for a prefix within which another line has a source
 //           32766     main, whose default is ours (the kernel's rule)
 //           32767     table 253 (the kernel's rule; for IPv6 ours)
 //   tables  an uplink's: its subnets, a default by its gateway, and behind that an unreachable one,
@@ -28,6 +29,9 @@ namespace multihomed::core {
 inline constexpr std::uint32_t kRuleLinkSubnets = 0;
 inline constexpr std::uint32_t kRuleInternal = 10;
 inline constexpr std::uint32_t kRuleSources = 100;
+/// Rules of one priority are asked in the order in which they were added; the narrower source must
+/// come first.
+inline constexpr std::uint32_t kRuleWideSources = 101;
 
 /// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
 inline constexpr std::uint8_t kDistanceDefault = 5;

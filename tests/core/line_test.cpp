@@ -252,6 +252,32 @@ TEST_F(Survey, TwoModemsWithTheSameGatewayToo) {
     EXPECT_EQ(line("att").nexthop().ifindex, 4U);
 }
 
+// Two modems that hand out the very same address: its packets can be bound to one line only, and
+// that is one which can be used.
+TEST_F(Survey, AnAddressThatTwoLinesHaveIsBoundToOne) {
+    interface("eth2.5").addresses = {interface_address("192.168.1.2/24")};
+    interface("eth2.4").addresses = {interface_address("192.168.1.2/24")};
+    charter4() = {.gateway = gateway("192.168.1.1"), .nat = {}, .sources = {}};
+    att().family[Family::v4] = charter4();
+    EXPECT_EQ(blocked("charter") + blocked("att"), "");
+    EXPECT_EQ(texts(line("charter").bound), Texts{"192.168.1.2/32"});
+    EXPECT_TRUE(line("att").bound.empty());
+    EXPECT_EQ(texts(line("att").sources), Texts{"192.168.1.2/32"}) << "the guard lets it pass";
+    EXPECT_EQ(line("att").remarks.back(), "192.168.1.2/32 is a source of uplink charter too, which "
+                                          "gets the packets that bear it");
+    interface("eth2.5").carrier = false;
+    EXPECT_TRUE(line("charter").bound.empty());
+    EXPECT_EQ(texts(line("att").bound), Texts{"192.168.1.2/32"});
+}
+
+TEST_F(Survey, AnAddressBelongsRatherToItsInterfaceThanToWhomItWasTypedFor) {
+    charter4().sources = {net("203.0.113.57/32")};
+    interface("eth2.4").addresses = {interface_address("203.0.113.57/32")};
+    att().family[Family::v4].gateway.onlink = true;
+    EXPECT_EQ(texts(line("att").bound), Texts{"203.0.113.57/32"});
+    EXPECT_EQ(texts(line("charter").bound), Texts{"198.51.100.48/29"});
+}
+
 TEST_F(Survey, AConfiguredPrefixBeatsASharedSubnet) {
     att().family[Family::v4].sources = {net("198.51.100.0/24")};
     EXPECT_EQ(texts(line("charter").sources), Texts{"198.51.100.50/32"});

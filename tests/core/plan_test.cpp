@@ -214,6 +214,44 @@ TEST_F(Plan, NothingConfiguredNothingWanted) {
     EXPECT_TRUE(nothing.gateways.empty());
 }
 
+// main has a route to the peer, which a packet with another line's source must not take.
+TEST_F(Plan, ThePeerOfAPointToPointLineIsKeptOffTheOtherLines) {
+    router.config.uplinks[0] = uplink("dsl", "ppp0");
+    add(router.seen, tunnel("ppp0", 9, {"100.64.3.7 peer 192.0.2.1/32"}));
+    EXPECT_TRUE(has_rule("v4 10000: from all to 192.0.2.1/32 goto 10100"));
+    EXPECT_TRUE(has_rule("v4 10100: from 100.64.3.7/32 lookup 1001"));
+    EXPECT_FALSE(has_rule("v4 10100: from 192.0.2.1/32 lookup 1001"));
+    EXPECT_EQ(table(1001),
+              (Texts{"v4 default dev ppp0 table 1001", "v4 unreachable default table 1001",
+                     "v4 192.0.2.1/32 dev ppp0 table 1001"}));
+}
+
+// Rules of one priority are asked in the order in which they were added, which is nobody's plan.
+TEST_F(Plan, ASourceWithinAnotherLinesPrefixIsAskedFirst) {
+    set_addresses("203.0.113.9/32", "203.0.113.57/24");
+    EXPECT_TRUE(has_rule("v4 10100: from 203.0.113.9/32 lookup 1001"));
+    EXPECT_TRUE(has_rule("v4 10101: from 203.0.113.0/24 lookup 1002"));
+    EXPECT_TRUE(has_rule("v4 10000: from all to 203.0.113.0/24 goto 10100"));
+}
+
+TEST_F(Plan, NoSourceLeadsToTwoTables) {
+    set_addresses("192.168.1.2/24", "192.168.1.2/24");
+    EXPECT_TRUE(has_rule("v4 10100: from 192.168.1.2/32 lookup 1001"));
+    EXPECT_FALSE(has_rule("v4 10100: from 192.168.1.2/32 lookup 1002"));
+    router.interface("eth2.5").carrier = false;
+    EXPECT_FALSE(has_rule("v4 10100: from 192.168.1.2/32 lookup 1001"));
+    EXPECT_TRUE(has_rule("v4 10100: from 192.168.1.2/32 lookup 1002"));
+    EXPECT_EQ(nat_texts(desired().nat)[0], "eth2.4 ipv4 masquerade guard 192.168.1.2/32");
+}
+
+// nftables refuses a set of intervals that overlap, and with it the whole table.
+TEST_F(Plan, OverlappingInternalPrefixesAreMerged) {
+    router.config.internal = {net("172.16.5.0/24"), net("172.16.0.0/12"), net("172.16.0.0/12"),
+                              net("fd00::/8"), net("fd00:1::/32")};
+    EXPECT_EQ(texts(desired().nat.internal[Family::v4]), Texts{"172.16.0.0/12"});
+    EXPECT_EQ(texts(desired().nat.internal[Family::v6]), Texts{"fd00::/8"});
+}
+
 TEST_F(Plan, WithoutTargetsTheGatewayIsProbed) {
     router.uplink("charter").probes.clear();
     const auto& probes = desired().probes;
