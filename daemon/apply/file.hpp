@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// An open file, closed when it goes out of scope, and the kernel's words for what went wrong with it.
+// An open file, closed when it goes out of scope, and the kernel's words for what went wrong with
+// it.
 #pragma once
 
 #include "core/result.hpp"

@@ -27,8 +27,8 @@ class NatApplier {
 public:
     virtual ~NatApplier() = default;
 
-    /// Makes the kernel hold exactly this plan; packets see the old one or the new one, never a mix.
-    /// Guard counters of uplinks that stay keep their values.
+    /// Makes the kernel hold exactly this plan; packets see the old one or the new one, never a
+    /// mix. Guard counters of uplinks that stay keep their values.
     virtual core::Result<void> apply(const core::NatPlan& plan) = 0;
     /// Removes everything apply() made. Nothing to remove is success.
     virtual core::Result<void> remove() = 0;

@@ -82,7 +82,8 @@ NlMessage make_netfilter_message(int type, int flags, std::uint8_t family) {
     NlMessage message(nlmsg_alloc_size(kMessageSize));
     if (!message)
         throw std::bad_alloc();
-    nlmsghdr* header = nlmsg_put(message.get(), 0, 0, type, sizeof(nfgenmsg), NLM_F_REQUEST | flags);
+    nlmsghdr* header =
+        nlmsg_put(message.get(), 0, 0, type, sizeof(nfgenmsg), NLM_F_REQUEST | flags);
     auto* general = static_cast<nfgenmsg*>(nlmsg_data(header));
     *general = nfgenmsg{family, NFNETLINK_V0, 0};
     return message;
@@ -140,8 +141,8 @@ Result<void> NetfilterSocket::open() {
 
 Result<void> NetfilterSocket::join(int group) {
     if (const int failed = nl_socket_add_membership(socket_.get(), group); failed < 0)
-        return Error{errno, "netfilter group " + std::to_string(group) + ": " +
-                                nl_geterror(failed)};
+        return Error{errno,
+                     "netfilter group " + std::to_string(group) + ": " + nl_geterror(failed)};
     return {};
 }
 

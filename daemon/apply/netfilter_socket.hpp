@@ -2,10 +2,11 @@
 //
 // One NETLINK_NETFILTER socket: requests, dumps and multicast, over libnl's messages.
 //
-// Receiving is our own loop over one buffer, because libnl copies every message of a dump twice and a
-// conntrack table has a million of them. Every wait is bounded, so that a lost answer costs an error
-// and not the daemon. Opening and sending need CAP_NET_ADMIN: the kernel looks at both the opener of
-// the socket and the sender. Messages are decoded elsewhere, by functions from bytes to values.
+// Receiving is our own loop over one buffer, because libnl copies every message of a dump twice and
+// a conntrack table has a million of them. Every wait is bounded, so that a lost answer costs an
+// error and not the daemon. Opening and sending need CAP_NET_ADMIN: the kernel looks at both the
+// opener of the socket and the sender. Messages are decoded elsewhere, by functions from bytes to
+// values.
 #pragma once
 
 #include "core/result.hpp"
@@ -51,7 +52,8 @@ public:
     /// -1 until opened
     int fd() const;
 
-    /// Sends and waits for the kernel's verdict; what it says besides goes to `each`, if there is one.
+    /// Sends and waits for the kernel's verdict; what it says besides goes to `each`, if there is
+    /// one.
     core::Result<void> request(nl_msg& message, const Each& each = {});
     /// Error EINTR: the table changed meanwhile and the answer is not one consistent picture.
     core::Result<void> dump(nl_msg& message, const Each& each);
@@ -63,7 +65,8 @@ public:
     /// So many that refusals of all of them fit into the socket's default receive buffer.
     static constexpr std::size_t kMaxBatch = 64;
 
-    /// Multicast: what has arrived, without waiting. Error EAGAIN: nothing; ENOBUFS: some were lost.
+    /// Multicast: what has arrived, without waiting. Error EAGAIN: nothing; ENOBUFS: some were
+    /// lost.
     core::Result<std::span<const std::uint8_t>> receive_now();
     /// The sequence number the next message of request_batch() shall bear.
     std::uint32_t next_sequence() { return ++sequence_; }

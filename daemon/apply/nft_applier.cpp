@@ -90,7 +90,8 @@ Result<void> NftablesNatApplier::create(const NatTableContent& wanted) {
 }
 
 /// Runs one transaction and notes what it left. If others' transactions come between that and our
-/// look at it, their deeds could pass for ours; then what is left is not known, and made anew next time.
+/// look at it, their deeds could pass for ours; then what is left is not known, and made anew next
+/// time.
 Result<void> NftablesNatApplier::commit(const std::string& commands) {
     left_.reset();
     const auto before = read_generation();
@@ -147,9 +148,8 @@ Result<std::vector<GuardCount>> NftablesNatApplier::counters() {
     for (const CounterValue& value : **values)
         if (auto guard = parse_guard_counter_name(value.name))
             counts.push_back({std::move(guard->uplink), guard->family, value.packets, value.bytes});
-    std::ranges::sort(counts, {}, [](const GuardCount& count) {
-        return std::tie(count.uplink, count.family);
-    });
+    std::ranges::sort(counts, {},
+                      [](const GuardCount& count) { return std::tie(count.uplink, count.family); });
     return counts;
 }
 
@@ -189,7 +189,8 @@ Result<std::uint32_t> NftablesNatApplier::read_generation() {
         make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
     std::optional<std::uint32_t> generation;
     const auto answered = socket.request(*message, [&](const nlmsghdr& header) {
-        if (const NftEvent event = decode_nft_event(header); event.kind == NftEvent::Kind::generation)
+        if (const NftEvent event = decode_nft_event(header);
+            event.kind == NftEvent::Kind::generation)
             generation = event.generation;
         return true;
     });
@@ -205,8 +206,8 @@ Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
     if (const auto opened = socket.open(); !opened)
         return opened.error();
     for (int attempt = 1;; ++attempt) {
-        const NlMessage message = make_netfilter_message(
-            NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, NFPROTO_INET);
+        const NlMessage message =
+            make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, NFPROTO_INET);
         put_attribute(*message, NFTA_OBJ_TABLE, kNatTable, std::strlen(kNatTable) + 1);
         put_be32(*message, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
         std::vector<CounterValue> values;

@@ -36,7 +36,8 @@ bool is_our_table(const nlmsghdr& header) {
            nla_strcmp(table, kNatTable) == 0;
 }
 
-template <class Value> Value unaligned(const nlattr* attribute) {
+template <class Value>
+Value unaligned(const nlattr* attribute) {
     Value value{};
     std::memcpy(&value, nla_data(attribute), sizeof value);
     return value;

@@ -43,7 +43,8 @@ std::string set_name(const SetLayout& set, Family family) {
     return set.of_family ? std::string(set.name) + suffix(family) : set.name;
 }
 
-template <class Call> void for_each_set(Call call) {
+template <class Call>
+void for_each_set(Call call) {
     for (const SetLayout& set : kSets) {
         call(set, Family::v4);
         if (set.of_family)
@@ -76,7 +77,8 @@ Result<std::vector<core::Prefix>> disjoint(std::vector<core::Prefix> prefixes, F
     std::vector<core::Prefix> kept;
     for (const core::Prefix& prefix : prefixes) {
         if (prefix.family() != family)
-            return Error{0, prefix.to_string() + " is not an " + core::to_string(family) + " prefix"};
+            return Error{0,
+                         prefix.to_string() + " is not an " + core::to_string(family) + " prefix"};
         if (kept.empty() || !kept.back().contains(prefix))
             kept.push_back(prefix);
     }
@@ -102,9 +104,8 @@ std::string joined(const std::set<std::string>& elements) {
 class Builder {
 public:
     Builder() {
-        for_each_set([&](const SetLayout& set, Family family) {
-            content_.elements[set_name(set, family)];
-        });
+        for_each_set(
+            [&](const SetLayout& set, Family family) { content_.elements[set_name(set, family)]; });
     }
     void add(const char* set, Family family, std::string element) {
         content_.elements.at(std::string(set) + suffix(family)).insert(std::move(element));
@@ -188,8 +189,8 @@ std::string set_declaration(const SetLayout& set, Family family,
     std::string type = set.type;
     if (const std::size_t at = type.find('@'); at != std::string::npos)
         type.replace(at, 1, family == Family::v4 ? "ipv4_addr" : "ipv6_addr");
-    std::string text = std::string("  ") + set.keyword + " " + set_name(set, family) + " { type " +
-                       type + ";";
+    std::string text =
+        std::string("  ") + set.keyword + " " + set_name(set, family) + " { type " + type + ";";
     if (set.interval)
         text += " flags interval;";
     if (!elements.empty())
@@ -198,7 +199,8 @@ std::string set_declaration(const SetLayout& set, Family family,
 }
 
 std::string nat_chain() {
-    std::string text = "  chain nat {\n    type nat hook postrouting priority srcnat; policy accept;\n";
+    std::string text =
+        "  chain nat {\n    type nat hook postrouting priority srcnat; policy accept;\n";
     for (const Family family : core::kFamilies) {
         const std::string ip = family == Family::v4 ? "ip" : "ip6";
         const std::string v = suffix(family);
@@ -245,15 +247,16 @@ Result<NatTableContent> nat_table_content(const core::NatPlan& plan) {
     return builder.content();
 }
 
-std::string render_create(const NatTableContent& content, const std::vector<CounterValue>& carried) {
+std::string render_create(const NatTableContent& content,
+                          const std::vector<CounterValue>& carried) {
     // "add" first, because deleting what is not there would fail the transaction.
     std::string text = render_remove() + "table inet " + kNatTable + " {\n";
     for (const std::string& name : content.counters) {
         text += "  counter " + name + " {";
         const auto old = std::ranges::find(carried, name, &CounterValue::name);
         if (old != carried.end())
-            text += " packets " + std::to_string(old->packets) + " bytes " +
-                    std::to_string(old->bytes);
+            text +=
+                " packets " + std::to_string(old->packets) + " bytes " + std::to_string(old->bytes);
         text += " }\n";
     }
     for_each_set([&](const SetLayout& set, Family family) {
@@ -266,8 +269,7 @@ std::string render_update(const NatTableContent& from, const NatTableContent& to
     const std::string table = std::string(" inet ") + kNatTable + " ";
     const auto command = [&](const char* verb, const std::string& set,
                              const std::set<std::string>& elements) {
-        return elements.empty() ? ""
-                                : verb + table + set + " { " + joined(elements) + " }\n";
+        return elements.empty() ? "" : verb + table + set + " { " + joined(elements) + " }\n";
     };
     std::string text;
     for (const std::string& name : without(to.counters, from.counters))

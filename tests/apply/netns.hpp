@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A network namespace for the time of one test, and what tests do in it. Needs root; tests skip
+// else.
+#pragma once
+
+#include "core/privileges.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace multihomed::testing {
+
+/// Privileges as root has them: always raised. Counts, so that a test sees they were asked for.
+inline core::Privileged always(int* calls = nullptr) {
+    return [calls](const std::function<void()>& call) {
+        if (calls != nullptr)
+            ++*calls;
+        call();
+    };
+}
+
+inline void run(const std::string& command) {
+    ASSERT_EQ(std::system(command.c_str()), 0) << command; // NOLINT
+}
+
+inline std::string output_of(const std::string& command) {
+    std::string output;
+    FILE* pipe = popen(command.c_str(), "r"); // NOLINT
+    if (pipe == nullptr)
+        return output;
+    char part[4096];
+    for (size_t got = 0; (got = fread(part, 1, sizeof part, pipe)) > 0;)
+        output.append(part, got);
+    pclose(pipe);
+    return output;
+}
+
+/// This thread, and what it starts, lives in a new namespace while the object lives.
+class NetworkNamespace {
+public:
+    NetworkNamespace() : outer_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+        entered_ = outer_ >= 0 && unshare(CLONE_NEWNET) == 0;
+    }
+    ~NetworkNamespace() {
+        if (entered_ && setns(outer_, CLONE_NEWNET) != 0)
+            abort(); // all that follows would run in the wrong place
+        if (outer_ >= 0)
+            close(outer_);
+    }
+    NetworkNamespace(const NetworkNamespace&) = delete;
+    NetworkNamespace& operator=(const NetworkNamespace&) = delete;
+
+    bool entered() const { return entered_; }
+
+private:
+    int outer_;
+    bool entered_ = false;
+};
+
+class InNamespace : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (!namespace_.entered())
+            GTEST_SKIP() << "needs root for a network namespace";
+        run("ip link set lo up");
+    }
+
+private:
+    NetworkNamespace namespace_;
+};
+
+} // namespace multihomed::testing

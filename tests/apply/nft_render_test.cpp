@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// NatPlan -> nft text, without a kernel.
+#include "apply/nft_render.hpp"
+
+#include "plans.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+namespace multihomed::apply {
+namespace {
+
+using core::Family;
+using namespace multihomed::testing;
+
+NatTableContent content_of(const core::NatPlan& plan) {
+    const auto content = nat_table_content(plan);
+    EXPECT_TRUE(content) << content.error().what;
+    return content ? *content : NatTableContent();
+}
+
+using Elements = std::set<std::string>;
+
+TEST(NftRender, PutsEveryKindOfTranslationIntoItsOwnMap) {
+    const NatTableContent content = content_of(two_lines());
+    const auto& elements = content.elements;
+    EXPECT_EQ(elements.at("internal_v4"),
+              (Elements{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}));
+    EXPECT_EQ(elements.at("internal_v6"), Elements{"fc00::/7"});
+    EXPECT_EQ(elements.at("snat_v4"), Elements{"\"eth2.5\" : 192.0.2.50"});
+    EXPECT_EQ(elements.at("snat_pool_v4"), Elements{"\"eth2.4\" : 198.51.100.57-198.51.100.60"});
+    EXPECT_EQ(elements.at("masquerade_v6"), Elements{"\"eth2.4\""});
+    EXPECT_EQ(elements.at("masquerade_v4"), Elements{});
+    EXPECT_EQ(elements.at("snat_v6"), Elements{});
+    EXPECT_EQ(elements.at("snat_pool_v6"), Elements{});
+    EXPECT_EQ(elements.at("lines"), (Elements{"\"eth2.4\"", "\"eth2.5\""}));
+    EXPECT_EQ(elements.at("sources_v4"),
+              (Elements{"\"eth2.4\" . 198.51.100.56/29", "\"eth2.5\" . 192.0.2.48/29"}));
+    EXPECT_EQ(elements.at("guards_v6"),
+              (Elements{"\"eth2.4\" : \"guard_att_v6\"", "\"eth2.5\" : \"guard_charter_v6\""}));
+    EXPECT_EQ(content.counters,
+              (Elements{"guard_att_v4", "guard_att_v6", "guard_charter_v4", "guard_charter_v6"}));
+}
+
+TEST(NftRender, OrderInThePlanDoesNotMatter) {
+    core::NatPlan plan = two_lines();
+    plan.lines[0].sources[Family::v4].push_back(prefix("203.0.113.0/24"));
+    core::NatPlan turned = plan;
+    std::ranges::reverse(turned.lines);
+    std::ranges::reverse(turned.internal[Family::v4]);
+    for (core::LineNat& each : turned.lines)
+        std::ranges::reverse(each.sources[Family::v4]);
+    EXPECT_EQ(content_of(plan), content_of(turned));
+}
+
+TEST(NftRender, LeavesOutPrefixesThatLieInOthers) {
+    core::NatPlan plan = two_lines();
+    plan.internal[Family::v4] = prefixes({"10.1.0.0/16", "10.0.0.0/8", "11.0.0.0/8", "10.0.0.0/8"});
+    plan.lines[1].sources[Family::v4] = prefixes({"192.0.2.50/32", "192.0.2.48/29"});
+    const NatTableContent content = content_of(plan);
+    EXPECT_EQ(content.elements.at("internal_v4"), (Elements{"10.0.0.0/8", "11.0.0.0/8"}));
+    EXPECT_EQ(content.elements.at("sources_v4"),
+              (Elements{"\"eth2.4\" . 198.51.100.56/29", "\"eth2.5\" . 192.0.2.48/29"}));
+}
+
+TEST(NftRender, GuardsALineThatHasNoPrefixOfAFamily) {
+    core::NatPlan plan;
+    plan.lines = {line("bare", "ppp0")};
+    const NatTableContent content = content_of(plan);
+    EXPECT_EQ(content.elements.at("sources_v6"), Elements{});
+    EXPECT_EQ(content.elements.at("guards_v6"), Elements{"\"ppp0\" : \"guard_bare_v6\""});
+}
+
+TEST(NftRender, CreatesInOneTransactionWithCountersCarriedOver) {
+    const std::string text =
+        render_create(content_of(two_lines()), {{"guard_att_v4", 7, 420}, {"guard_gone_v4", 1, 1}});
+    EXPECT_TRUE(text.starts_with("add table inet multihome\ndelete table inet multihome\n"
+                                 "table inet multihome {\n"));
+    EXPECT_NE(text.find("counter guard_att_v4 { packets 7 bytes 420 }"), std::string::npos);
+    EXPECT_NE(text.find("counter guard_att_v6 { }"), std::string::npos);
+    EXPECT_EQ(text.find("guard_gone"), std::string::npos);
+    EXPECT_EQ(std::ranges::count(text, '{'), std::ranges::count(text, '}'));
+}
+
+TEST(NftRender, UpdatesOnlyTheElementsThatDiffer) {
+    core::NatPlan plan = two_lines();
+    const NatTableContent before = content_of(plan);
+    EXPECT_EQ(render_update(before, before), "");
+    plan.lines[1].nat[Family::v4] = source_nat("192.0.2.51", "192.0.2.51");
+    plan.lines[1].sources[Family::v4].push_back(prefix("203.0.113.0/24"));
+    EXPECT_EQ(render_update(before, content_of(plan)),
+              "delete element inet multihome snat_v4 { \"eth2.5\" : 192.0.2.50 }\n"
+              "add element inet multihome snat_v4 { \"eth2.5\" : 192.0.2.51 }\n"
+              "add element inet multihome sources_v4 { \"eth2.5\" . 203.0.113.0/24 }\n");
+}
+
+TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {
+    core::NatPlan plan = two_lines();
+    const NatTableContent before = content_of(plan);
+    plan.lines[1].uplink = "cable";
+    EXPECT_EQ(render_update(before, content_of(plan)),
+              "add counter inet multihome guard_cable_v4\n"
+              "add counter inet multihome guard_cable_v6\n"
+              "delete element inet multihome guards_v4 { \"eth2.5\" : \"guard_charter_v4\" }\n"
+              "add element inet multihome guards_v4 { \"eth2.5\" : \"guard_cable_v4\" }\n"
+              "delete element inet multihome guards_v6 { \"eth2.5\" : \"guard_charter_v6\" }\n"
+              "add element inet multihome guards_v6 { \"eth2.5\" : \"guard_cable_v6\" }\n"
+              "delete counter inet multihome guard_charter_v4\n"
+              "delete counter inet multihome guard_charter_v6\n");
+}
+
+TEST(NftRender, RefusesInterfaceNamesThatNftCannotQuote) {
+    for (const std::string name :
+         {"", "a\"b", "eth*", "eth\\*", "a b", "a\nb", "a/b", "sixteen-letters-"}) {
+        core::NatPlan plan;
+        plan.lines = {line("x", name)};
+        const auto content = nat_table_content(plan);
+        ASSERT_FALSE(content) << name;
+        EXPECT_NE(content.error().what.find("uplink x"), std::string::npos);
+    }
+}
+
+TEST(NftRender, RefusesWhatContradictsItself) {
+    const auto refused = [](core::NatPlan plan) { return !nat_table_content(plan); };
+    core::NatPlan plan = two_lines();
+    plan.lines[1].interface = plan.lines[0].interface;
+    EXPECT_TRUE(refused(plan)) << "one interface, two lines";
+    plan = two_lines();
+    plan.lines[1].uplink = plan.lines[0].uplink;
+    EXPECT_TRUE(refused(plan)) << "one uplink twice";
+    plan = two_lines();
+    plan.lines[1].uplink = "no space";
+    EXPECT_TRUE(refused(plan)) << "uplink name";
+    plan = two_lines();
+    plan.lines[1].uplink = std::string(33, 'x');
+    EXPECT_TRUE(refused(plan)) << "long uplink name";
+    plan = two_lines();
+    plan.lines[0].nat[Family::v4] = source_nat("192.0.2.9", "192.0.2.8");
+    EXPECT_TRUE(refused(plan)) << "range backwards";
+    plan = two_lines();
+    plan.lines[0].nat[Family::v4] = source_nat("2001:db8::1", "2001:db8::1");
+    EXPECT_TRUE(refused(plan)) << "address of the other family";
+    plan = two_lines();
+    plan.lines[0].sources[Family::v6] = prefixes({"192.0.2.0/24"});
+    EXPECT_TRUE(refused(plan)) << "source of the other family";
+    plan = two_lines();
+    plan.internal[Family::v4] = prefixes({"fc00::/7"});
+    EXPECT_TRUE(refused(plan)) << "internal prefix of the other family";
+}
+
+TEST(NftRender, CounterNamesAreUniqueAndReadBack) {
+    std::set<std::string> names;
+    for (const std::string uplink : {"a", "a_v4", "a_v6", "0", "-", ".", "guard_a"})
+        for (const Family family : core::kFamilies) {
+            const std::string name = guard_counter_name(uplink, family);
+            EXPECT_TRUE(names.insert(name).second) << name;
+            const auto parsed = parse_guard_counter_name(name);
+            ASSERT_TRUE(parsed) << name;
+            EXPECT_EQ(parsed->uplink, uplink);
+            EXPECT_EQ(parsed->family, family);
+        }
+    for (const std::string name : {"", "guard_", "guard__v4", "guard_a", "other_a_v4"})
+        EXPECT_FALSE(parse_guard_counter_name(name)) << name;
+}
+
+} // namespace
+} // namespace multihomed::apply

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Packets through a real line: UDP sent from any source out of an interface, and an ear at its far
+// end.
+#pragma once
+
+#include "core/address.hpp"
+#include "netns.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <optional>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace multihomed::testing {
+
+inline const char* const kServer4 = "203.0.113.9";
+inline const char* const kServer6 = "2001:db8:ffff::9";
+
+/// A veth pair: the line `name`, up, with a host route and a fixed neighbour for the servers (of
+/// the line made last, unless sockets are bound to a device), and its far end.
+class Wire {
+public:
+    Wire(const std::string& name, const std::string& far, int metric) : name_(name) {
+        const std::string q = "'" + name + "'";
+        run("ip link add " + q + " type veth peer name " + far);
+        run("ip link set " + far + " up && ip link set " + q + " up");
+        for (const std::string server : {kServer4, kServer6}) {
+            run("ip route add " + server + " dev " + q + " metric " + std::to_string(metric));
+            run("ip neigh add " + server + " dev " + q + " lladdr 02:00:00:00:00:99 nud permanent");
+        }
+        ear_ = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL));
+        sockaddr_ll where{};
+        where.sll_family = AF_PACKET;
+        where.sll_protocol = htons(ETH_P_ALL);
+        where.sll_ifindex = static_cast<int>(if_nametoindex(far.c_str()));
+        EXPECT_EQ(bind(ear_, reinterpret_cast<sockaddr*>(&where), sizeof where), 0);
+    }
+    ~Wire() { close(ear_); }
+    Wire(const Wire&) = delete;
+    Wire& operator=(const Wire&) = delete;
+
+    /// One datagram with `mark` as its content; the source must be an address of this host.
+    void send(const std::string& source, char mark) const {
+        const core::Address from = core::parse_address(source).value();
+        const bool v4 = from.is_v4();
+        const int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name_.c_str(),
+                             static_cast<socklen_t>(name_.size())),
+                  0)
+            << strerror(errno);
+        sockaddr_storage to{};
+        sockaddr_storage own{};
+        const socklen_t size = fill(own, source, 0);
+        fill(to, v4 ? kServer4 : kServer6, 9);
+        ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&own), size), 0)
+            << source << ": " << strerror(errno);
+        // EPERM: the guard has dropped it, and tells local senders so.
+        const ssize_t sent = sendto(fd, &mark, 1, 0, reinterpret_cast<sockaddr*>(&to), size);
+        ASSERT_TRUE(sent == 1 || errno == EPERM) << source << ": " << strerror(errno);
+        close(fd);
+    }
+
+    /// "source mark" of the next datagram that arrives; empty when none does.
+    std::string heard() const {
+        pollfd wait{ear_, POLLIN, 0};
+        while (poll(&wait, 1, 3000) == 1) {
+            std::array<std::uint8_t, 2048> packet{};
+            const ssize_t size = recv(ear_, packet.data(), packet.size(), 0);
+            if (const std::string text = udp(packet.data(), size); !text.empty())
+                return text;
+        }
+        return {};
+    }
+
+private:
+    socklen_t fill(sockaddr_storage& out, const std::string& text, std::uint16_t port) const {
+        const core::Address address = core::parse_address(text).value();
+        const auto bytes = core::address_bytes(address);
+        if (address.is_v4()) {
+            auto& in = reinterpret_cast<sockaddr_in&>(out);
+            in.sin_family = AF_INET;
+            in.sin_port = htons(port);
+            memcpy(&in.sin_addr, bytes.data(), 4);
+            return sizeof in;
+        }
+        auto& in = reinterpret_cast<sockaddr_in6&>(out);
+        in.sin6_family = AF_INET6;
+        in.sin6_port = htons(port);
+        in.sin6_scope_id = core::is_link_local(address) ? if_nametoindex(name_.c_str()) : 0;
+        memcpy(&in.sin6_addr, bytes.data(), 16);
+        return sizeof in;
+    }
+
+    static std::string udp(const std::uint8_t* packet, ssize_t size) {
+        const bool v4 = size > 28 && packet[0] >> 4 == 4 && packet[9] == IPPROTO_UDP;
+        const bool v6 = size > 48 && packet[0] >> 4 == 6 && packet[6] == IPPROTO_UDP;
+        if (!v4 && !v6)
+            return {};
+        const auto source = v4 ? core::address_from_bytes(core::Family::v4, packet + 12)
+                               : core::address_from_bytes(core::Family::v6, packet + 8);
+        return source.to_string() + " " + static_cast<char>(packet[v4 ? 28 : 48]);
+    }
+
+    std::string name_;
+    int ear_ = -1;
+};
+
+} // namespace multihomed::testing
