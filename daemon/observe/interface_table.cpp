@@ -104,8 +104,9 @@ InterfaceChange InterfaceTable::apply(Interfaces& interfaces, const AddrGone& go
     core::Interface* interface = find(interfaces, gone.addr.ifindex);
     if (interface == nullptr)
         return {};
-    const auto erased = std::erase_if(
-        interface->addresses, [&](const auto& a) { return same_identity(a, gone.addr.address); });
+    const auto erased = std::erase_if(interface->addresses, [&](const auto& a) {
+        return identity(a) == identity(gone.addr.address);
+    });
     return {false, erased > 0, {}};
 }
 
