@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Which flows shall be forgotten, and when they may: only what cannot work any more, only once
+// something else carries, and never a flow of a line that does.
+#include "core/builders.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace multihomed::test {
+namespace {
+
+using namespace core;
+using namespace std::chrono_literals;
+using Names = std::vector<std::string>;
+
+const Names kCharters{"charter 198.51.100.50-198.51.100.50"};
+const Names kAtts{"att 203.0.113.57-203.0.113.57"};
+
+class Flows : public ::testing::Test {
+protected:
+    Router router = proven_office();
+
+    /// Those of the last decision that may go, given the kernel as it is.
+    Names forgettable() const {
+        Names found;
+        for (const StaleFlows& stale : router.last.stale)
+            if (may_forget(stale, router.seen))
+                found.push_back(stale.line.uplink);
+        return found;
+    }
+    void kernel_follows() { install(router.seen, router.last.desired.routes); }
+    /// As the daemon does once the kernel has forgotten them.
+    void forgotten() {
+        for (auto& [key, line] : router.history.lines)
+            line.owes_flows = false;
+        router.history.vanished.clear();
+    }
+    UplinkFamily& charter4() { return router.uplink("charter").family[Family::v4]; }
+    void use_masquerade() {
+        for (Uplink& each : router.config.uplinks)
+            each.family[Family::v4].nat = nat_masquerade();
+        router.decide_after(1s);
+    }
+    InterfaceAddress& charters_address() { return router.interface("eth2.5").addresses[0]; }
+};
+
+TEST_F(Flows, NothingIsStaleWhileNothingHappens) {
+    EXPECT_TRUE(router.last.stale.empty() || router.stale() == kAtts);
+    router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty());
+}
+
+TEST_F(Flows, ALineThatStopsCarryingOwesItsFlowsOnceTheKernelHasMoved) {
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters) << "IPv6 is not translated: nothing there";
+    EXPECT_TRUE(forgettable().empty()) << "the kernel still sends by charter";
+    kernel_follows();
+    EXPECT_EQ(forgettable(), Names{"charter"});
+    EXPECT_EQ(router.last.stale[0].reason, "uplink charter does not carry");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters) << "owed until it is done";
+    forgotten();
+    router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty());
+}
+
+TEST_F(Flows, TheKernelsOwnFallThroughIsEnough) {
+    router.interface("eth2.5").carrier = false;
+    router.decide_after(1s);
+    EXPECT_EQ(forgettable(), Names{"charter"})
+        << "table 253 carries before any route of ours moved";
+}
+
+TEST_F(Flows, WithoutAnAlternativeNothingIsForgotten) {
+    router.interface("eth2.5").carrier = false;
+    router.interface("eth2.4").carrier = false;
+    router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty());
+    kernel_follows();
+    router.interface("eth2.4").carrier = true;
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters);
+    EXPECT_TRUE(forgettable().empty()) << "no default stands yet";
+    kernel_follows();
+    EXPECT_EQ(forgettable(), Names{"charter"});
+}
+
+TEST_F(Flows, ALineThatCarriesAgainOwesNothing) {
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters);
+    router.answer("charter");
+    router.decide_after(1s);
+    router.decide_after(5s);
+    EXPECT_EQ(router.carrying(), Names{"charter"});
+    EXPECT_EQ(router.stale(), kAtts) << "what began on att in between has no way back to it";
+}
+
+TEST_F(Flows, OfLinesThatShareOnlyTheOneThatLeavesIsConcerned) {
+    router.uplink("att").preference = 10;
+    router.decide_after(1s);
+    kernel_follows();
+    EXPECT_TRUE(router.stale().empty());
+    router.fall_silent("att");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kAtts);
+    EXPECT_TRUE(forgettable().empty());
+    kernel_follows();
+    EXPECT_EQ(forgettable(), Names{"att"});
+}
+
+TEST_F(Flows, WithEmptyHistoryTheLinesThatDoNotCarryOweWhatAPredecessorLeft) {
+    router.history = {};
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kAtts);
+}
+
+TEST_F(Flows, AnAddressThatVanishedIsForgottenAtOnce) {
+    use_masquerade();
+    router.seen.routes.clear(); // even with nothing to go by
+    charters_address() = interface_address("198.51.100.51/29");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), Names{"charter 198.51.100.50-198.51.100.50!"});
+    EXPECT_EQ(forgettable(), Names{"charter"});
+    EXPECT_EQ(router.last.stale[0].reason, "uplink charter lost 198.51.100.50");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale().size(), 1U) << "owed until it is done, and once";
+    forgotten();
+    router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty());
+}
+
+TEST_F(Flows, AnAddressThatIsAwayForAMomentIsNotGone) {
+    use_masquerade();
+    router.interface("eth2.4").carrier = false;
+    router.decide_after(1s);
+    auto& addresses = router.interface("eth2.5").addresses;
+    const auto before = addresses;
+    addresses.clear();
+    router.decide_after(1s);
+    EXPECT_EQ(router.state("charter"), State::no_address);
+    EXPECT_TRUE(router.stale().empty()) << "no other line, and it may come back";
+    addresses = before;
+    router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty());
+    addresses.clear();
+    router.decide_after(1s);
+    addresses = {interface_address("198.51.100.52/29")};
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), Names{"charter 198.51.100.50-198.51.100.50!"}) << "another came";
+}
+
+TEST_F(Flows, MayForgetAsksTheKernelOnly) {
+    const StaleFlows charters{
+        {"charter", Family::v4}, 5, {ip("198.51.100.50"), ip("198.51.100.50")}, false, ""};
+    EXPECT_FALSE(may_forget(charters, router.seen));
+    const StaleFlows atts{
+        {"att", Family::v4}, 4, {ip("203.0.113.57"), ip("203.0.113.57")}, false, ""};
+    EXPECT_TRUE(may_forget(atts, router.seen));
+    Observation nothing;
+    EXPECT_FALSE(may_forget(atts, nothing)) << "nothing would carry them";
+    StaleFlows gone = atts;
+    gone.address_gone = true;
+    EXPECT_TRUE(may_forget(gone, nothing));
+    StaleFlows six = atts;
+    six.line.family = Family::v6;
+    six.ifindex = 5;
+    EXPECT_FALSE(may_forget(six, router.seen)) << "of its own family";
+}
+
+TEST_F(Flows, Selectors) {
+    const FlowSelector selector =
+        selector_of({{"a", Family::v6}, 1, {ip("2001:db8::1"), ip("2001:db8::9")}, false, ""});
+    EXPECT_EQ(selector.kind, FlowSelector::Kind::translated_to);
+    EXPECT_EQ(selector.family, Family::v6);
+    EXPECT_EQ(selector.first, ip("2001:db8::1"));
+    EXPECT_EQ(selector.last, ip("2001:db8::9"));
+
+    const FlowSelector untranslated =
+        untranslated_flows(router.config, router.last.lines, Family::v4);
+    EXPECT_EQ(untranslated.kind, FlowSelector::Kind::untranslated);
+    EXPECT_EQ(texts(untranslated.sources),
+              (Names{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}));
+    EXPECT_EQ(texts(untranslated.not_destinations),
+              (Names{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.51.100.48/29",
+                     "203.0.113.56/29"}));
+}
+
+} // namespace
+} // namespace multihomed::test
