@@ -14,6 +14,16 @@ bool has_carrier(const Observation& seen, std::uint32_t ifindex) {
     });
 }
 
+/// RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT: the search for a route ends there.
+bool rejects(const KernelRoute& route) {
+    return route.type >= 6 && route.type <= 8;
+}
+
+/// RTN_THROW: the search goes on in the next table.
+bool throws(const KernelRoute& route) {
+    return route.type == 9;
+}
+
 /// Defaults of one table, best metric first.
 std::vector<const KernelRoute*> defaults_in(const Observation& seen, Family family,
                                             std::uint32_t table) {
@@ -40,6 +50,10 @@ bool same_nexthops(const Route& wanted, const KernelRoute& found) {
 std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family family) {
     for (const std::uint32_t table : {kTableMain, kTableDefault}) {
         for (const KernelRoute* route : defaults_in(seen, family, table)) {
+            if (rejects(*route))
+                return {};
+            if (throws(*route))
+                break;
             std::vector<KernelNexthop> alive;
             for (const KernelNexthop& nexthop : route->nexthops)
                 if (!nexthop.linkdown && has_carrier(seen, nexthop.ifindex))

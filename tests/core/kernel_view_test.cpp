@@ -80,6 +80,19 @@ TEST_F(KernelView, ANexthopOfAnInterfaceThatIsGoneLeadsNowhere) {
     EXPECT_EQ(out(), Indexes{4});
 }
 
+// unreachable, blackhole and prohibit end the search; throw sends it on to the next table.
+TEST_F(KernelView, ARejectingDefaultLetsNothingPast) {
+    add_default(0, 10, 7);
+    EXPECT_TRUE(out().empty());
+    EXPECT_FALSE(may_forget(
+        {{"att", Family::v4}, 4, {ip("203.0.113.57"), ip("203.0.113.57")}, false, ""}, seen));
+    seen.routes.back().metric = 100;
+    EXPECT_EQ(out(), Indexes{5}) << "ours comes first";
+    seen.routes.back().metric = 10;
+    seen.routes.back().type = 9;
+    EXPECT_EQ(out(), Indexes{4});
+}
+
 TEST_F(KernelView, HoldsRoutesAsWanted) {
     EXPECT_TRUE(holds(wanted(kTableMain)));
     EXPECT_TRUE(holds(wanted(1001)));
