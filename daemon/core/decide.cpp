@@ -122,8 +122,9 @@ void add_transition(Decision& decision, const ProbeKey& key, const LineHistory* 
                                         health.state, health.reason});
 }
 
-void add_deadline(Decision& decision, const Health& health) {
-    if (health.state != State::hold || !health.hold_until)
+void add_deadline(Decision& decision, const Health& health, Time now) {
+    // A hold that is over waits for the gateway's link-layer address, not for time.
+    if (health.state != State::hold || !health.hold_until || *health.hold_until <= now)
         return;
     if (!decision.next_deadline || *health.hold_until < *decision.next_deadline)
         decision.next_deadline = health.hold_until;
@@ -186,7 +187,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         if (before)
             note_vanished(decision.history.vanished, key, *before, next.translated);
         add_transition(decision, key, before, health[key], now);
-        add_deadline(decision, health[key]);
+        add_deadline(decision, health[key], now);
         decision.history.lines[key] = std::move(next);
         decision.lines.push_back({line, health[key], carries, stands_by});
     }

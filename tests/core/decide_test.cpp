@@ -134,6 +134,25 @@ TEST(Decide, ShutdownAndBack) {
     EXPECT_EQ(router.state("charter"), State::hold);
 }
 
+// A deadline that has passed would call again at once, and again.
+TEST(Decide, AHoldThatWaitsForTheGatewayHasNoDeadline) {
+    Router router = proven_office();
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    router.answer("charter");
+    for (const char* address : {"198.51.100.49", "fe80::c"})
+        router.seen.neighbours[{5, ip(address)}] = NeighbourState::failed;
+    router.decide_after(1s);
+    EXPECT_EQ(router.last.next_deadline, router.now + 5s);
+    router.decide_after(5s);
+    EXPECT_EQ(router.state("charter"), State::hold);
+    EXPECT_FALSE(router.last.next_deadline);
+    for (const char* address : {"198.51.100.49", "fe80::c"})
+        router.seen.neighbours[{5, ip(address)}] = NeighbourState::stale;
+    router.decide_after(1s);
+    EXPECT_EQ(router.state("charter"), State::up);
+}
+
 TEST(Decide, TheNextDeadlineIsTheEarliest) {
     Router router = proven_office();
     router.fall_silent("charter");
