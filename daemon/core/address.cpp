@@ -80,6 +80,17 @@ Address next_address(const Address& address) {
     return address_from_bytes(family, bytes.data());
 }
 
+Address previous_address(const Address& address) {
+    const Family family = family_of(address);
+    Bytes bytes = address_bytes(address);
+    for (std::size_t i = address_bits(family) / 8U; i-- > 0;) {
+        bytes[i] = static_cast<std::uint8_t>(bytes[i] - 1);
+        if (bytes[i] != 0xff)
+            break;
+    }
+    return address_from_bytes(family, bytes.data());
+}
+
 Prefix::Prefix(const Address& address, std::uint8_t length)
     : length_(std::min(length, address_bits(family_of(address)))) {
     Bytes bytes = address_bytes(address);

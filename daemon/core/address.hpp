@@ -51,6 +51,7 @@ std::array<std::uint8_t, 16> address_bytes(const Address& address);
 bool is_link_local(const Address& address);
 /// The address that follows in numerical order, in the same family.
 Address next_address(const Address& address);
+Address previous_address(const Address& address);
 
 /// A network prefix. Host bits are always zero.
 class Prefix {

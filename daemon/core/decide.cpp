@@ -88,12 +88,29 @@ std::vector<AddressRange> translated_ranges(const Line& line) {
     return ranges;
 }
 
-void note_vanished(std::vector<StaleFlows>& vanished, const ProbeKey& key,
-                   const LineHistory& before, const std::vector<AddressRange>& now) {
-    for (const AddressRange& range : before.translated)
-        if (std::ranges::find(now, range) == now.end())
-            vanished.push_back({key, before.ifindex, range, true,
-                                "uplink " + key.uplink + " lost " + range.first.to_string()});
+/// Do packets to all of the range still reach this line?
+bool still_has(const Line& line, const AddressRange& range) {
+    if (range.first == range.last &&
+        std::ranges::find(line.addresses, range.first) != line.addresses.end())
+        return true;
+    return std::ranges::any_of(line.uplink->family[line.family].sources,
+                               [&](const Prefix& source) { return contains(source, range); });
+}
+
+/// What flows were translated to and new ones are not stays with the line while it has the
+/// addresses, or may get them back. What it has lost goes to `vanished`.
+void carry_over_ranges(LineHistory& next, const Line& line, const LineHistory& before,
+                       std::vector<StaleFlows>& vanished) {
+    const auto in_force = next.translated;
+    for (const AddressRange& old : before.translated)
+        for (const AddressRange& range : without(old, in_force)) {
+            if (line.blocked || still_has(line, range))
+                next.translated.push_back(range);
+            else
+                vanished.push_back(
+                    {line.key(), before.ifindex, range, true,
+                     "uplink " + line.uplink->name + " lost " + range.first.to_string()});
+        }
 }
 
 bool is_among(const Line& line, const std::vector<const Line*>& lines) {
@@ -107,9 +124,6 @@ LineHistory next_history(const Line& line, const Health& health, bool carries,
     next.carried = carries;
     next.ifindex = line.ifindex != 0 || !before ? line.ifindex : before->ifindex;
     next.translated = translated_ranges(line);
-    // A line that lost its addresses may get the same ones back: its flows are judged then.
-    if (next.translated.empty() && before && line.blocked)
-        next.translated = before->translated;
     next.owes_flows = !carries && (!before || before->carried || before->owes_flows);
     return next;
 }
@@ -130,24 +144,68 @@ void add_deadline(Decision& decision, const Health& health, Time now) {
         decision.next_deadline = health.hold_until;
 }
 
-void note_removed_lines(Decision& decision, const History& history, Time now) {
+void note_removed_lines(Decision& decision, const Config& config, const History& history,
+                        Time now) {
     for (const auto& [key, before] : history.lines) {
         if (decision.history.lines.contains(key))
             continue;
-        note_vanished(decision.history.vanished, key, before, {});
-        decision.transitions.push_back(
-            {now, key, before.health.state, std::nullopt, "removed from the configuration"});
+        for (const AddressRange& range : before.translated)
+            decision.history.vanished.push_back(
+                {key, before.ifindex, range, false, "uplink " + key.uplink + " is gone"});
+        decision.transitions.push_back({now, key, before.health.state, std::nullopt,
+                                        find_uplink(config, key.uplink)
+                                            ? "neither configured nor addressed any more"
+                                            : "removed from the configuration"});
     }
 }
 
+/// An address that vanished here may be in use there, or be back: then the line that has it now
+/// stands for its flows.
+void drop_regained(History& history) {
+    std::vector<StaleFlows> left;
+    for (const StaleFlows& entry : history.vanished) {
+        std::vector<AddressRange> in_use;
+        for (auto& [key, line] : history.lines)
+            for (const AddressRange& range : line.translated)
+                if (overlap(range, entry.translated_to)) {
+                    in_use.push_back(range);
+                    line.owes_flows = line.owes_flows || !line.carried;
+                }
+        for (const AddressRange& range : without(entry.translated_to, in_use)) {
+            left.push_back(entry);
+            left.back().translated_to = range;
+        }
+    }
+    history.vanished = std::move(left);
+}
+
+/// Can anything carry new flows of the family? A last resort that is down cannot: flows forgotten
+/// for its sake would be lost for nothing.
+bool has_alternative(const Choice& choice, const History& history) {
+    return std::ranges::any_of(choice.carrying, [&](const Line* line) {
+        return history.lines.at(line->key()).health.state != State::down;
+    });
+}
+
 void collect_stale(Decision& decision, const PerFamily<Choice>& choices) {
-    decision.stale = decision.history.vanished;
+    PerFamily<bool> alternative;
+    PerFamily<std::vector<AddressRange>> in_use;
+    for (const Family family : kFamilies)
+        alternative[family] = has_alternative(choices[family], decision.history);
+    for (const auto& [key, line] : decision.history.lines)
+        if (line.carried)
+            in_use[key.family].insert(in_use[key.family].end(), line.translated.begin(),
+                                      line.translated.end());
+    for (const StaleFlows& gone : decision.history.vanished)
+        if (gone.address_gone || alternative[gone.line.family])
+            decision.stale.push_back(gone);
     for (const auto& [key, line] : decision.history.lines) {
-        if (!line.owes_flows || choices[key.family].carrying.empty())
+        if (!line.owes_flows || !alternative[key.family])
             continue;
-        for (const AddressRange& range : line.translated)
-            decision.stale.push_back(
-                {key, line.ifindex, range, false, "uplink " + key.uplink + " does not carry"});
+        for (const AddressRange& old : line.translated)
+            for (const AddressRange& range : without(old, in_use[key.family]))
+                decision.stale.push_back(
+                    {key, line.ifindex, range, false, "uplink " + key.uplink + " does not carry"});
     }
 }
 
@@ -185,13 +243,14 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         const LineHistory* before = find_history(history, key);
         LineHistory next = next_history(line, health[key], carries, before);
         if (before)
-            note_vanished(decision.history.vanished, key, *before, next.translated);
+            carry_over_ranges(next, line, *before, decision.history.vanished);
         add_transition(decision, key, before, health[key], now);
         add_deadline(decision, health[key], now);
         decision.history.lines[key] = std::move(next);
         decision.lines.push_back({line, health[key], carries, stands_by});
     }
-    note_removed_lines(decision, history, now);
+    note_removed_lines(decision, config, history, now);
+    drop_regained(decision.history);
     collect_stale(decision, choices);
     decision.desired = make_desired(config, lines, decision.history.tables, choices);
     return decision;

@@ -6,10 +6,11 @@
 //
 // survey() sees what each line could do, judge() and evaluate() its health, choose() who carries,
 // plan_*() what that means for the kernel. Flows that were translated to a line which no longer
-// carries are owed a deletion as soon as another line carries: they cannot work where routing sends
-// them now.
+// carries are owed a deletion as soon as another line, and not a dead one, carries: they cannot
+// work where routing sends them now.
 #pragma once
 
+#include "core/address_range.hpp"
 #include "core/choice.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
@@ -21,14 +22,6 @@
 #include <vector>
 
 namespace multihomed::core {
-
-/// An inclusive range of addresses.
-struct AddressRange {
-    Address first;
-    Address last;
-
-    bool operator==(const AddressRange&) const = default;
-};
 
 /// Flows of one line that shall be forgotten once the kernel sends new ones elsewhere.
 struct StaleFlows {
@@ -46,14 +39,17 @@ struct LineHistory {
     bool carried = false;    ///< in the last decision
     bool owes_flows = false; ///< left the carrying lines, flows not yet forgotten
     std::uint32_t ifindex = 0;
-    std::vector<AddressRange> translated; ///< what its flows are translated to
+    /// What its flows are translated to: by the translation in force, or by an earlier one whose
+    /// addresses the line still has.
+    std::vector<AddressRange> translated;
 };
 
 /// What decide() remembers from one time to the next.
 struct History {
     Tables tables;
     std::map<ProbeKey, LineHistory> lines;
-    /// Ranges that vanished from a line: whatever is translated to them is dead.
+    /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
+    /// of lines that are gone. Erased by whoever has forgotten them.
     std::vector<StaleFlows> vanished;
 };
 

@@ -161,13 +161,11 @@ Wanted Engine::wanted() const {
 void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
     std::map<core::ProbeKey, std::size_t> open;
     for (const core::StaleFlows& stale : decision_.stale)
-        if (!stale.address_gone)
+        if (std::ranges::find(history_.vanished, stale) == history_.vanished.end())
             ++open[stale.line];
     for (const ForgottenFlows& done : forgotten) {
         const core::StaleFlows& stale = done.stale;
-        if (stale.address_gone)
-            std::erase(history_.vanished, stale);
-        else if (--open[stale.line] == 0)
+        if (std::erase(history_.vanished, stale) == 0 && --open[stale.line] == 0)
             history_.lines[stale.line].owes_flows = false;
         forgotten_[stale.line] = done;
         log_(Level::info, "forgot the flows translated to " +

@@ -235,6 +235,19 @@ TEST(Decide, EveryTransitionSaysWhy) {
     }
 }
 
+// A tunnel that comes and goes brings its IPv6 line with it; nobody has touched the configuration.
+TEST(Decide, ALineThatWentWithItsAddressDoesNotBlameTheConfiguration) {
+    Router router;
+    router.config.uplinks = {uplink("sixxs0", "sixxs0")};
+    add(router.seen, tunnel("sixxs0", 9, {"2001:db8:6::2/64"}));
+    router.decide();
+    router.seen.interfaces.erase("sixxs0");
+    router.decide_after(1s);
+    ASSERT_EQ(texts(router.last.transitions),
+              (Names{"sixxs0 ipv4 new>no-carrier", "sixxs0 ipv6 up>gone"}));
+    EXPECT_EQ(router.last.transitions[1].reason, "neither configured nor addressed any more");
+}
+
 TEST(Decide, AnEmptyConfigurationRemovesEverything) {
     Router router = proven_office();
     router.config = {};
