@@ -1,119 +1,183 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the commands of vtysh/multihome_vty.c do (daemon/multihome.h): owns the configuration as
-// typed.
-#include "multihome.h"
+// The configuration commands of daemon/multihome.h: each passes its words to core/edit.hpp and
+// prints the reason of a refusal.
+#include "commands.hpp"
 
-#include <algorithm>
-#include <string>
-#include <vector>
+#include "core/config_text.hpp"
+#include "core/edit.hpp"
+
+#include <optional>
+
+using namespace multihomed;
+using namespace multihomed::frr;
 
 namespace {
 
-struct Uplink {
-    std::string name;
-    std::string interface;
-};
-
-struct Typed {
-    bool enabled = false;
-    std::vector<Uplink> uplinks;
-    bool debug = false;
-};
-
-Typed& typed() {
-    static Typed instance;
-    return instance;
+/// Calls change(config); a change that is not refused is put in force in due course.
+template <class Change>
+bool edit(const mh_out* out, Change change) {
+    return run(out, [&](Commanded& daemon) {
+        if (const core::Refusal refusal = change(daemon.config()))
+            return refuse(out, *refusal);
+        daemon.config_changed();
+        return true;
+    });
 }
 
-Uplink* find(const std::string& name) {
-    auto& uplinks = typed().uplinks;
-    auto found = std::find_if(uplinks.begin(), uplinks.end(),
-                              [&](const Uplink& uplink) { return uplink.name == name; });
-    return found == uplinks.end() ? nullptr : &*found;
+std::optional<std::string> words(const char* text) {
+    return text ? std::optional<std::string>(text) : std::nullopt;
 }
 
-void print(const mh_out* out, const std::string& text) {
-    out->print(out->to, text.c_str());
+core::Family family_of(mh_family family) {
+    return family == MH_IPV6 ? core::Family::v6 : core::Family::v4;
 }
 
-bool no_such_uplink(const mh_out* out, const std::string& name) {
-    print(out, "% There is no uplink " + name + "\n");
-    return false;
+core::UplinkNumber number_of(mh_number which) {
+    switch (which) {
+    case MH_PREFERENCE:
+        return core::UplinkNumber::preference;
+    case MH_WEIGHT:
+        return core::UplinkNumber::weight;
+    case MH_TABLE:
+        return core::UplinkNumber::table;
+    case MH_PROBE_INTERVAL:
+        return core::UplinkNumber::probe_interval;
+    case MH_PROBE_TIMEOUT:
+        return core::UplinkNumber::probe_timeout;
+    case MH_PROBE_FAIL_AFTER:
+        return core::UplinkNumber::probe_fail_after;
+    case MH_PROBE_STABLE_FOR:
+        break;
+    }
+    return core::UplinkNumber::probe_stable_for;
+}
+
+/// Calls change(config, value) for a number as it came from the command parser.
+template <class Change>
+bool edit_number(const mh_out* out, std::int64_t value, Change change) {
+    if (value != MH_DEFAULT && (value < 0 || value > UINT32_MAX))
+        return refuse(out, std::to_string(value) + " is no number for this");
+    return edit(out, [&](core::Config& config) {
+        return change(config, value == MH_DEFAULT
+                                  ? std::nullopt
+                                  : std::optional(static_cast<std::uint32_t>(value)));
+    });
 }
 
 } // namespace
 
 extern "C" {
 
-void mh_config_begin(void) {}
-void mh_config_end(void) {}
+void mh_config_begin(void) {
+    if (Commanded* daemon = commanded())
+        daemon->config_file_begins();
+}
 
-bool mh_config_router(bool present, const mh_out*) {
-    if (!present)
-        typed().uplinks.clear();
-    typed().enabled = present;
-    return true;
+void mh_config_end(void) {
+    if (Commanded* daemon = commanded())
+        daemon->config_file_ends();
+}
+
+bool mh_config_router(bool present, const mh_out* out) {
+    return edit(out, [&](core::Config& config) -> core::Refusal {
+        core::edit_router(config, present);
+        return std::nullopt;
+    });
+}
+
+bool mh_config_internal(const char* prefix, bool present, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_internal(config, prefix, present); });
+}
+
+bool mh_config_table_base(int64_t base, const mh_out* out) {
+    return edit_number(out, base, core::edit_table_base);
+}
+
+bool mh_config_rule_priority(int64_t base, const mh_out* out) {
+    return edit_number(out, base, core::edit_rule_base);
+}
+
+bool mh_config_last_resort(const char* what, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_last_resort(config, words(what)); });
 }
 
 bool mh_config_uplink(const char* uplink, bool present, const mh_out* out) {
-    if (present) {
-        if (!find(uplink))
-            typed().uplinks.push_back({uplink, {}});
-        return true;
-    }
-    if (!find(uplink))
-        return no_such_uplink(out, uplink);
-    std::erase_if(typed().uplinks, [&](const Uplink& each) { return each.name == uplink; });
-    return true;
+    return edit(out,
+                [&](core::Config& config) { return core::edit_uplink(config, uplink, present); });
 }
 
 bool mh_config_uplink_interface(const char* uplink, const char* ifname, const mh_out* out) {
-    Uplink* found = find(uplink);
-    if (!found)
-        return no_such_uplink(out, uplink);
-    found->interface = ifname ? ifname : "";
-    return true;
+    return edit(out, [&](core::Config& config) {
+        return core::edit_interface(config, uplink, words(ifname));
+    });
+}
+
+bool mh_config_uplink_description(const char* uplink, const char* text, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_description(config, uplink, words(text));
+    });
+}
+
+bool mh_config_uplink_shutdown(const char* uplink, bool present, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_shutdown(config, uplink, present); });
+}
+
+bool mh_config_uplink_number(const char* uplink, mh_number which, int64_t value,
+                             const mh_out* out) {
+    return edit_number(out, value, [&](core::Config& config, std::optional<std::uint32_t> number) {
+        return core::edit_number(config, uplink, number_of(which), number);
+    });
+}
+
+bool mh_config_uplink_gateway(const char* uplink, mh_family family, const char* gateway,
+                              bool onlink, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_gateway(config, uplink, family_of(family),
+                                  gateway ? std::optional(core::GatewayWords{gateway, onlink})
+                                          : std::nullopt);
+    });
+}
+
+bool mh_config_uplink_nat(const char* uplink, mh_family family, const char* kind, const char* first,
+                          const char* last, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_nat(
+            config, uplink, family_of(family),
+            kind ? std::optional(core::NatWords{kind, first ? first : "", words(last)})
+                 : std::nullopt);
+    });
+}
+
+bool mh_config_uplink_source(const char* uplink, mh_family family, const char* prefix, bool present,
+                             const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_source(config, uplink, family_of(family), prefix, present);
+    });
+}
+
+bool mh_config_uplink_probe_icmp(const char* uplink, const char* target, bool present,
+                                 const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_probe_icmp(config, uplink, target, present);
+    });
 }
 
 bool mh_config_write(const mh_out* out) {
-    if (!typed().enabled)
-        return false;
-    std::string text = "router multihome\n";
-    for (const Uplink& uplink : typed().uplinks) {
-        text += " uplink " + uplink.name + "\n";
-        if (!uplink.interface.empty())
-            text += "  interface " + uplink.interface + "\n";
-        text += " exit\n";
-    }
-    print(out, text + "exit\n!\n");
-    return true;
-}
-
-bool mh_show_status(bool json, const mh_out* out) {
-    if (json) {
-        print(out, "{\"uplinks\":" + std::to_string(typed().uplinks.size()) + "}\n");
-        return true;
-    }
-    for (const Uplink& uplink : typed().uplinks)
-        print(out, uplink.name + " " + uplink.interface + "\n");
-    return true;
-}
-
-bool mh_clear_uplink(const char* uplink, const mh_out* out) {
-    return find(uplink) ? true : no_such_uplink(out, uplink);
-}
-
-void mh_debug_set(bool on) {
-    typed().debug = on;
-}
-bool mh_debug_get(void) {
-    return typed().debug;
+    Commanded* daemon = commanded();
+    const std::string text = daemon ? core::to_text(daemon->config()) : "";
+    if (!text.empty())
+        print(out, text);
+    return !text.empty();
 }
 
 void mh_uplink_names(void (*each)(void* to, const char* name), void* to) {
-    for (const Uplink& uplink : typed().uplinks)
-        each(to, uplink.name.c_str());
+    if (Commanded* daemon = commanded())
+        for (const core::Uplink& uplink : daemon->config().uplinks)
+            each(to, uplink.name.c_str());
 }
 
 } // extern "C"

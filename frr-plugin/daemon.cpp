@@ -17,6 +17,9 @@ constexpr auto kAudit = 10s;
 /// With the integrated frr.conf the configuration comes through vtysh, some time after the start.
 /// Until then what a predecessor left is in force and stays.
 constexpr auto kConfigPatience = 30s;
+/// A vtysh that dies while it sends a whole configuration says no more; what has come is then
+/// taken.
+constexpr auto kFilePatience = 10s;
 
 void log_to_frr(runtime::Level level, const std::string& text) {
     switch (level) {
@@ -61,10 +64,8 @@ Daemon::Daemon(mh_loop* loop, Paths paths)
       engine_({zebra_, nat_, flows_, sysctls_, table_names_}, sensors(), log_to_frr),
       start_(loop, [this] { start(); }), update_soon_(loop, [this] { update(); }),
       deadline_(loop, [this] { update(); }), probe_deadline_(loop, [this] { on_probe(true); }),
-      audit_(loop, [this] { audit(); }), config_patience_(loop, [this] {
-          configured_ = true;
-          update();
-      }) {
+      audit_(loop, [this] { audit(); }), config_patience_(loop, [this] { config_file_ends(); }),
+      file_patience_(loop, [this] { config_file_ends(); }) {
     // The process may fork into the background before the loop runs: open nothing until then.
     start_.request();
 }
@@ -141,22 +142,31 @@ void Daemon::open_edges() {
 }
 
 void Daemon::config_changed() {
+    if (reading_file_) {
+        file_patience_.set(Clock::now() + kFilePatience);
+        return;
+    }
     configured_ = true;
-    if (!reading_file_)
-        update_soon_.request();
+    update_soon_.request();
+}
+
+void Daemon::config_file_begins() {
+    reading_file_ = true;
+    file_patience_.set(Clock::now() + kFilePatience);
 }
 
 void Daemon::config_file_ends() {
+    file_patience_.cancel();
     reading_file_ = false;
     configured_ = true;
     update_soon_.request();
 }
 
 void Daemon::update() {
-    if (!started_ || (!configured_ && !stopping_) || reading_file_)
+    if (!started_ || (!configured_ && !stopping_))
         return;
     config_patience_.cancel();
-    if (!(engine_.config() == config_))
+    if (!reading_file_ && !(engine_.config() == config_))
         engine_.configure(config_);
     engine_.update(Clock::now());
     save();

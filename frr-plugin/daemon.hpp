@@ -10,6 +10,7 @@
 #include "apply/nft_applier.hpp"
 #include "apply/sysctl_applier.hpp"
 #include "apply/table_names_file.hpp"
+#include "commanded.hpp"
 #include "event_loop.hpp"
 #include "observe/kernel_observer.hpp"
 #include "probe/prober.hpp"
@@ -28,31 +29,23 @@ struct Paths {
     std::string table_names;
 };
 
-struct DebugFlags {
-    bool decision = false;
-    bool kernel = false;
-    bool probe = false;
-    bool zebra = false;
-};
-
-class Daemon : private ZebraEvents {
+class Daemon : public Commanded, private ZebraEvents {
 public:
     Daemon(mh_loop* loop, Paths paths);
     ~Daemon() override;
 
-    /// The configuration as typed. Edit it, then call config_changed().
-    core::Config& config() { return config_; }
-    void config_changed();
-    void config_file_begins() { reading_file_ = true; }
-    void config_file_ends();
+    core::Config& config() override { return config_; }
+    void config_changed() override;
+    void config_file_begins() override;
+    void config_file_ends() override;
 
-    runtime::Engine& engine() { return engine_; }
-    apply::NatApplier& nat() { return nat_; }
-    apply::FlowApplier& flows() { return flows_; }
-    DebugFlags& debug() { return debug_; }
+    runtime::Engine& engine() override { return engine_; }
+    apply::NatApplier& nat() override { return nat_; }
+    apply::FlowApplier& flows() override { return flows_; }
+    DebugFlags& debug() override { return debug_; }
 
     /// Puts a line through evaluation anew, with empty statistics.
-    void restart_line(const std::string& uplink);
+    void restart_line(const std::string& uplink) override;
     /// Compares everything with the kernel again.
     void audit();
     /// Removes everything of ours; calls mh_main_stopped() when it is gone.
@@ -102,6 +95,7 @@ private:
     Timer probe_deadline_;
     Timer audit_;
     Timer config_patience_;
+    Timer file_patience_;
     std::unique_ptr<ReadWatch> kernel_watch_;
     std::unique_ptr<ReadWatch> probe_watch_;
     std::unique_ptr<ReadWatch> nft_watch_;

@@ -52,6 +52,10 @@ Daemon* daemon() {
     return instance().get();
 }
 
+Commanded* commanded() {
+    return daemon();
+}
+
 } // namespace multihomed::frr
 
 extern "C" {

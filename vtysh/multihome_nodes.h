@@ -15,6 +15,22 @@
 #define MH_UPLINK_STR "An Internet line\n"
 #define MH_UPLINK_NAME_STR "Name of the line\n"
 
+#define MH_GATEWAY_STR                                                                             \
+    "Next hop of the line\n"                                                                       \
+    "Its address\n"                                                                                \
+    "Reachable although it lies in no connected prefix\n"
+#define MH_NAT_STR                                                                                 \
+    "Translate the source of what leaves by the line\n"                                            \
+    "To the address of the interface\n"                                                            \
+    "Not at all\n"                                                                                 \
+    "To an address of the line, or a pool of them\n"                                               \
+    "The address, or the first one of the pool\n"                                                  \
+    "The last one of the pool\n"
+#define MH_SOURCE_STR                                                                              \
+    "A prefix that belongs to the line, beside the interface's own\n"                              \
+    "The prefix\n"
+#define MH_PROBE_STR "How the line is probed\n"
+
 #define MH_ROUTER_CMD "router multihome"
 #define MH_ROUTER_HELP "Enable a routing process\n" MH_STR
 #define MH_UPLINK_CMD "uplink WORD$mh_uplink"

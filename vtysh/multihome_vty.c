@@ -12,7 +12,7 @@
  *  - DEFUN_NOSH / DEFPY_NOSH are for what vtysh does itself (commands that enter a node; they have
  * a counterpart in multihome_vtysh.inc) or what it must not know.
  *  - `no <the full line>` has to be accepted for every line (frr-reload types it): write
- *    "[no] keyword WORD$x", or "no keyword [WORD]" if the value is optional.
+ *    "[no] keyword WORD$x", or "[no] keyword ![WORD$x]" if `no keyword` shall do.
  *  - show commands go to VIEW_NODE, clear and debug to ENABLE_NODE, debug to CONFIG_NODE as well.
  *    Operational commands take [json$json].
  *  - Lines of a block have one blank before them, lines of an uplink two: mh_config_write().
@@ -65,6 +65,40 @@ DEFPY(no_router_multihome, no_router_multihome_cmd, "no router multihome", NO_ST
     return config_result(mh_config_router(false, &out));
 }
 
+DEFPY(mh_internal, mh_internal_cmd, "[no$no] internal <A.B.C.D/M|X:X::X:X/M>$prefix",
+      NO_STR "Who is inside: sources to be translated, destinations reached without a line\n"
+             "IPv4 prefix; the first one typed replaces the default list\n"
+             "IPv6 prefix; the first one typed replaces the default list\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_internal(prefix_str, !no, &out));
+}
+
+DEFPY(mh_table_base, mh_table_base_cmd, "[no$no] table-base ![(256-4294966271)$base]",
+      NO_STR "Routing tables of the uplinks\n"
+             "Number of the first one (default 1001)\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_table_base(no ? MH_DEFAULT : base, &out));
+}
+
+DEFPY(mh_rule_priority, mh_rule_priority_cmd, "[no$no] rule-priority ![(1-31766)$base]",
+      NO_STR "Policy rules; 1000 priorities are ours\n"
+             "Priority of the first one (default 10000)\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_rule_priority(no ? MH_DEFAULT : base, &out));
+}
+
+DEFPY(mh_last_resort, mh_last_resort_cmd, "[no$no] last-resort ![<keep|withdraw>$what]",
+      NO_STR "What becomes of the default route when no line passes its probes\n"
+             "Lines with carrier, address and gateway go on being used (default)\n"
+             "There is no default route: senders are told at once\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_last_resort(no ? NULL : what, &out));
+}
+
 /* --- uplink NAME --- */
 
 DEFUN_NOSH(multihome_uplink, multihome_uplink_cmd, MH_UPLINK_CMD, MH_UPLINK_HELP) {
@@ -84,23 +118,161 @@ DEFPY(no_multihome_uplink, no_multihome_uplink_cmd, "no uplink WORD$mh_uplink",
     return config_result(mh_config_uplink(mh_uplink, false, &out));
 }
 
-DEFPY(uplink_interface, uplink_interface_cmd, "interface IFNAME$ifname",
-      "The interface of the line\n"
-      "Interface name; it may come later\n") {
-    struct mh_out out = to_vty(vty);
-
-    return config_result(mh_config_uplink_interface(uplink_of(vty), ifname, &out));
-}
-
-DEFPY(no_uplink_interface, no_uplink_interface_cmd, "no interface [IFNAME]",
+DEFPY(uplink_interface, uplink_interface_cmd, "[no$no] interface ![IFNAME$ifname]",
       NO_STR "The interface of the line\n"
-             "Interface name\n") {
+             "Interface name; it may come later\n") {
     struct mh_out out = to_vty(vty);
 
-    return config_result(mh_config_uplink_interface(uplink_of(vty), NULL, &out));
+    return config_result(mh_config_uplink_interface(uplink_of(vty), no ? NULL : ifname, &out));
 }
 
-/* --- show, clear, debug --- */
+DEFPY(uplink_description, uplink_description_cmd, "description LINE...",
+      "A text of your own about the line\n"
+      "Up to 200 bytes of UTF-8\n") {
+    struct mh_out out = to_vty(vty);
+    char* text = argv_concat(argv, argc, 1);
+    bool accepted = mh_config_uplink_description(uplink_of(vty), text, &out);
+
+    XFREE(MTYPE_TMP, text);
+    return config_result(accepted);
+}
+
+DEFPY(no_uplink_description, no_uplink_description_cmd, "no description",
+      NO_STR "A text of your own about the line\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_description(uplink_of(vty), NULL, &out));
+}
+
+/* parameters that vary in number cannot be optional */
+DEFPY(no_uplink_description_line, no_uplink_description_line_cmd, "no description LINE...",
+      NO_STR "A text of your own about the line\n"
+             "Whatever it is\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_description(uplink_of(vty), NULL, &out));
+}
+
+DEFPY(uplink_shutdown, uplink_shutdown_cmd, "[no$no] shutdown",
+      NO_STR "Do not use the line; the interface itself stays as it is\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_shutdown(uplink_of(vty), !no, &out));
+}
+
+static int set_number(struct vty* vty, enum mh_number which, int64_t value) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_number(uplink_of(vty), which, value, &out));
+}
+
+DEFPY(uplink_preference, uplink_preference_cmd, "[no$no] preference ![(0-65535)$value]",
+      NO_STR "Which line is used first\n"
+             "Lower is preferred, equal ones share (default 10)\n") {
+    return set_number(vty, MH_PREFERENCE, no ? MH_DEFAULT : value);
+}
+
+DEFPY(uplink_weight, uplink_weight_cmd, "[no$no] weight ![(1-255)$value]",
+      NO_STR "Share of new flows among lines of equal preference\n"
+             "Relative share (default 1)\n") {
+    return set_number(vty, MH_WEIGHT, no ? MH_DEFAULT : value);
+}
+
+DEFPY(uplink_table, uplink_table_cmd, "[no$no] table ![(1-4294967295)$value]",
+      NO_STR "Routing table of the line\n"
+             "Table number (default: the next free one from table-base on)\n") {
+    return set_number(vty, MH_TABLE, no ? MH_DEFAULT : value);
+}
+
+/* --- uplink NAME: addresses, once for each family --- */
+
+DEFPY(uplink_ip_gateway, uplink_ip_gateway_cmd,
+      "[no$no] ip gateway ![A.B.C.D$gateway [onlink$onlink]]", NO_STR IP_STR MH_GATEWAY_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_gateway(uplink_of(vty), MH_IPV4, no ? NULL : gateway_str,
+                                                  onlink != NULL, &out));
+}
+
+DEFPY(uplink_ip_nat, uplink_ip_nat_cmd,
+      "[no$no] ip nat ![<masquerade$kind|none$kind|source$kind A.B.C.D$first [A.B.C.D$last]>]",
+      NO_STR IP_STR MH_NAT_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(
+        mh_config_uplink_nat(uplink_of(vty), MH_IPV4, no ? NULL : kind, first_str, last_str, &out));
+}
+
+DEFPY(uplink_ip_source, uplink_ip_source_cmd, "[no$no] ip source A.B.C.D/M$prefix",
+      NO_STR IP_STR MH_SOURCE_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_source(uplink_of(vty), MH_IPV4, prefix_str, !no, &out));
+}
+
+DEFPY(uplink_ipv6_gateway, uplink_ipv6_gateway_cmd,
+      "[no$no] ipv6 gateway ![X:X::X:X$gateway [onlink$onlink]]", NO_STR IPV6_STR MH_GATEWAY_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_gateway(uplink_of(vty), MH_IPV6, no ? NULL : gateway_str,
+                                                  onlink != NULL, &out));
+}
+
+DEFPY(uplink_ipv6_nat, uplink_ipv6_nat_cmd,
+      "[no$no] ipv6 nat ![<masquerade$kind|none$kind|source$kind X:X::X:X$first [X:X::X:X$last]>]",
+      NO_STR IPV6_STR MH_NAT_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(
+        mh_config_uplink_nat(uplink_of(vty), MH_IPV6, no ? NULL : kind, first_str, last_str, &out));
+}
+
+DEFPY(uplink_ipv6_source, uplink_ipv6_source_cmd, "[no$no] ipv6 source X:X::X:X/M$prefix",
+      NO_STR IPV6_STR MH_SOURCE_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_source(uplink_of(vty), MH_IPV6, prefix_str, !no, &out));
+}
+
+/* --- uplink NAME: probes --- */
+
+DEFPY(uplink_probe_icmp, uplink_probe_icmp_cmd, "[no$no] probe icmp <A.B.C.D|X:X::X:X>$target",
+      NO_STR MH_PROBE_STR "By ICMP or ICMPv6 echo; without a target the gateway is probed\n"
+                          "IPv4 target\n"
+                          "IPv6 target\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_probe_icmp(uplink_of(vty), target_str, !no, &out));
+}
+
+DEFPY(uplink_probe_interval, uplink_probe_interval_cmd,
+      "[no$no] probe interval ![(10-60000)$value]",
+      NO_STR MH_PROBE_STR "Time between two probes to one target\n"
+                          "Milliseconds (default 200)\n") {
+    return set_number(vty, MH_PROBE_INTERVAL, no ? MH_DEFAULT : value);
+}
+
+DEFPY(uplink_probe_timeout, uplink_probe_timeout_cmd, "[no$no] probe timeout ![(10-60000)$value]",
+      NO_STR MH_PROBE_STR "Time after which a probe without an answer is lost\n"
+                          "Milliseconds (default 400)\n") {
+    return set_number(vty, MH_PROBE_TIMEOUT, no ? MH_DEFAULT : value);
+}
+
+DEFPY(uplink_probe_fail_after, uplink_probe_fail_after_cmd,
+      "[no$no] probe fail-after ![(1-100)$value]",
+      NO_STR MH_PROBE_STR "Lost probes in a row after which a target is dead\n"
+                          "Number of probes (default 3)\n") {
+    return set_number(vty, MH_PROBE_FAIL_AFTER, no ? MH_DEFAULT : value);
+}
+
+DEFPY(uplink_probe_stable_for, uplink_probe_stable_for_cmd,
+      "[no$no] probe stable-for ![(0-3600000)$value]",
+      NO_STR MH_PROBE_STR "Time of answered probes before a line that was down is used again\n"
+                          "Milliseconds (default 5000)\n") {
+    return set_number(vty, MH_PROBE_STABLE_FOR, no ? MH_DEFAULT : value);
+}
+
+/* --- show, clear --- */
 
 DEFPY(show_multihome, show_multihome_cmd, "show multihome [json$json]", SHOW_STR MH_STR JSON_STR) {
     struct mh_out out = to_vty(vty);
@@ -109,22 +281,46 @@ DEFPY(show_multihome, show_multihome_cmd, "show multihome [json$json]", SHOW_STR
 }
 
 DEFPY(clear_multihome_uplink, clear_multihome_uplink_cmd, "clear multihome uplink WORD$mh_uplink",
-      CLEAR_STR MH_STR MH_UPLINK_HELP) {
+      CLEAR_STR MH_STR
+      "Judge a line anew, with empty statistics and without waiting\n" MH_UPLINK_NAME_STR) {
     struct mh_out out = to_vty(vty);
 
     return result(mh_clear_uplink(mh_uplink, &out));
 }
 
-DEFPY(debug_multihome, debug_multihome_cmd, "[no$no] debug multihome", NO_STR DEBUG_STR MH_STR) {
-    mh_debug_set(no == NULL);
+/* --- debug --- */
+
+static const struct {
+    enum mh_debug which;
+    const char* name;
+} debug_kinds[] = {
+    {MH_DEBUG_ZEBRA, "zebra"},
+    {MH_DEBUG_KERNEL, "kernel"},
+    {MH_DEBUG_PROBE, "probe"},
+    {MH_DEBUG_DECISION, "decision"},
+};
+
+DEFPY(debug_multihome, debug_multihome_cmd,
+      "[no$no] debug multihome [<zebra|kernel|probe|decision>$what]",
+      NO_STR DEBUG_STR MH_STR "What is exchanged with zebra\n"
+                              "What the kernel reports\n"
+                              "Probes and their answers\n"
+                              "Decisions and changes\n") {
+    unsigned int which = what ? 0 : MH_DEBUG_ALL;
+
+    for (size_t i = 0; what && i < array_size(debug_kinds); i++)
+        if (strmatch(what, debug_kinds[i].name))
+            which = debug_kinds[i].which;
+    mh_debug_set(which, no == NULL);
     return CMD_SUCCESS;
 }
 
 DEFUN_NOSH(show_debugging_multihome, show_debugging_multihome_cmd, "show debugging [multihome]",
            SHOW_STR DEBUG_STR MH_STR) {
     vty_out(vty, "Multihome debugging status:\n");
-    if (mh_debug_get())
-        vty_out(vty, "  Multihome debugging is on\n");
+    for (size_t i = 0; i < array_size(debug_kinds); i++)
+        if (mh_debug_get() & debug_kinds[i].which)
+            vty_out(vty, "  Multihome %s debugging is on\n", debug_kinds[i].name);
     return CMD_SUCCESS;
 }
 
@@ -137,10 +333,14 @@ static int write_config(struct vty* vty) {
 }
 
 static int write_debug(struct vty* vty) {
-    if (!mh_debug_get())
-        return 0;
-    vty_out(vty, "debug multihome\n");
-    return 1;
+    if (mh_debug_get() == MH_DEBUG_ALL) {
+        vty_out(vty, "debug multihome\n");
+        return 1;
+    }
+    for (size_t i = 0; i < array_size(debug_kinds); i++)
+        if (mh_debug_get() & debug_kinds[i].which)
+            vty_out(vty, "debug multihome %s\n", debug_kinds[i].name);
+    return mh_debug_get() != 0;
 }
 
 static struct cmd_node multihome_node = {MH_NODE_FIELDS, .config_write = write_config};
@@ -162,22 +362,8 @@ static const struct cmd_variable_handler completion[] = {
     {.completions = NULL},
 };
 
-static int own_file_begins(mh_loop* loop) {
-    (void)loop;
-    mh_config_begin();
-    return 0;
-}
-
-static int own_file_ends(mh_loop* loop) {
-    (void)loop;
-    mh_config_end();
-    return 0;
-}
-
 void mh_vty_init(void) {
     cmd_init_config_callbacks(mh_config_begin, mh_config_end); /* vtysh -b, -f */
-    hook_register(frr_config_pre, own_file_begins);
-    hook_register(frr_config_post, own_file_ends);
     cmd_variable_handler_register(completion);
 
     install_node(&multihome_node);
@@ -189,11 +375,32 @@ void mh_vty_init(void) {
     install_element(CONFIG_NODE, &router_multihome_cmd);
     install_element(CONFIG_NODE, &no_router_multihome_cmd);
 
+    install_element(MULTIHOME_NODE, &mh_internal_cmd);
+    install_element(MULTIHOME_NODE, &mh_table_base_cmd);
+    install_element(MULTIHOME_NODE, &mh_rule_priority_cmd);
+    install_element(MULTIHOME_NODE, &mh_last_resort_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_cmd);
     install_element(MULTIHOME_NODE, &no_multihome_uplink_cmd);
 
     install_element(MULTIHOME_UPLINK_NODE, &uplink_interface_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &no_uplink_interface_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_description_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &no_uplink_description_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &no_uplink_description_line_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_shutdown_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_preference_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_weight_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_table_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_gateway_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_gateway_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_nat_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_nat_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_source_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_icmp_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_interval_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_timeout_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_fail_after_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_stable_for_cmd);
 
     install_element(VIEW_NODE, &show_multihome_cmd);
     install_element(ENABLE_NODE, &show_debugging_multihome_cmd);

@@ -238,6 +238,9 @@ Refusal edit_description(Config& config, const std::string& uplink,
             return "a description has at most " + std::to_string(kMaxDescription) + " bytes";
         if (!is_printable_utf8(text))
             return std::string("a description is printable text in UTF-8");
+        if (text.find('|') !=
+            std::string::npos) // vtysh would take it for a pipe, and not read it back
+            return std::string("a description cannot contain '|'");
         found.description = text;
         return std::nullopt;
     });

@@ -234,6 +234,8 @@ TEST_F(Edit, Descriptions) {
             "a description is printable text in UTF-8", before);
     refused(edit_description(config, "charter", "a\x1b"),
             "a description is printable text in UTF-8", before);
+    refused(edit_description(config, "charter", "cable | telco"),
+            "a description cannot contain '|'", before);
     refused(edit_description(config, "charter", std::string(201, 'x')),
             "a description has at most 200 bytes", before);
 }
