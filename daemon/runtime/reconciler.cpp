@@ -97,9 +97,11 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     if (!settle_nat(seen, now) || !seen.dataplane.known)
         return {};
     const core::KernelIndex kernel(seen);
-    if (!settle_routes(kernel, now) || !settle_rules(kernel, now))
-        return {};
+    const bool stands = settle_routes(kernel, now) && settle_rules(kernel, now);
+    // Flows wait for nothing but the kernel's own evidence, which may be there before zebra moves.
     auto forgotten = forget_flows(seen, now);
+    if (!stands)
+        return forgotten;
     adopt_leftovers(seen);
     settled_ = remove_rules(kernel, now) && remove_routes(kernel, now) && problems().empty();
     return forgotten;
@@ -223,7 +225,9 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
             ++status.attempts;
             wake(now + status.patience());
         }
-        if (!present && !status.outranked && now < status.sent + kStagePatience) {
+        // zebra shows an unreachable route only once the better one has been removed, further down.
+        const bool waits = !present && !route.nexthops.empty() && !status.outranked;
+        if (waits && now < status.sent + kStagePatience) {
             settled = false;
             wake(status.sent + kStagePatience);
         }
