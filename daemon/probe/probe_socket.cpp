@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "probe/probe_socket.hpp"
 
+#include "probe/echo_filter.hpp"
+#include "probe/timestamp.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -64,17 +67,35 @@ Address to_address(const sockaddr_storage& storage) {
                                     static_cast<const std::uint8_t*>(raw));
 }
 
-/// Only echo replies get as far as us.
-bool filter_replies(int fd, Family family) {
+/// Only echo replies, and complaints about our requests, get as far as us.
+bool filter_types(int fd, Family family) {
     if (family == Family::v4) {
-        const std::uint32_t blocked = ~(1U << ICMP_ECHOREPLY);
-        return setsockopt(fd, IPPROTO_RAW, ICMP_FILTER, &blocked, sizeof blocked) == 0 ||
-               setsockopt(fd, SOL_RAW, ICMP_FILTER, &blocked, sizeof blocked) == 0;
+        const std::uint32_t blocked =
+            ~(1U << ICMP_ECHOREPLY | 1U << ICMP_DEST_UNREACH | 1U << ICMP_TIME_EXCEEDED);
+        return setsockopt(fd, SOL_RAW, ICMP_FILTER, &blocked, sizeof blocked) == 0;
     }
     icmp6_filter filter;
     ICMP6_FILTER_SETBLOCKALL(&filter);
     ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+    ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter);
+    ICMP6_FILTER_SETPASS(ICMP6_TIME_EXCEEDED, &filter);
     return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) == 0;
+}
+
+bool attach_filter(int fd, Family family, const EchoIdentity& identity) {
+    auto code = echo_filter(family, identity);
+    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+/// Probes are small; none needs to learn an MTU.
+bool forgo_path_mtu(int fd, Family family) {
+    constexpr int kNoDiscovery4 = IP_PMTUDISC_DONT;
+    constexpr int kNoDiscovery6 = IPV6_PMTUDISC_DONT;
+    return family == Family::v4 ? setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &kNoDiscovery4,
+                                             sizeof kNoDiscovery4) == 0
+                                : setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &kNoDiscovery6,
+                                             sizeof kNoDiscovery6) == 0;
 }
 
 bool set_hop_limit(int fd, Family family) {
@@ -83,22 +104,25 @@ bool set_hop_limit(int fd, Family family) {
                : setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &kTtl, sizeof kTtl) == 0;
 }
 
-/// How long ago the kernel stamped the packet; both clocks are the realtime one.
-std::chrono::nanoseconds age_of(msghdr& header) {
-    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+std::chrono::nanoseconds to_duration(const timespec& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// CLOCK_REALTIME at the packet's arrival.
+std::optional<std::chrono::nanoseconds> stamp_of(msghdr& header) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
+         part = CMSG_NXTHDR(&header, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
             continue;
         timespec taken{};
-        timespec now{};
         std::memcpy(&taken, CMSG_DATA(part), sizeof taken);
-        clock_gettime(CLOCK_REALTIME, &now);
-        const auto age = std::chrono::seconds(now.tv_sec - taken.tv_sec) +
-                         std::chrono::nanoseconds(now.tv_nsec - taken.tv_nsec);
-        // The clock was set in between: as good as no stamp.
-        const bool sane = age >= std::chrono::nanoseconds(0) && age < std::chrono::seconds(10);
-        return sane ? age : std::chrono::nanoseconds(0);
+        return to_duration(taken);
     }
-    return std::chrono::nanoseconds(0);
+    return std::nullopt;
+}
+
+core::Time monotonic_now() {
+    return std::chrono::steady_clock::now();
 }
 
 class RawProbeSocket final : public ProbeSocket {
@@ -110,28 +134,31 @@ public:
 
     int fd() const override { return fd_; }
 
-    core::Result<void> send(const Address& target, std::span<const std::uint8_t> message) override {
+    core::Result<core::Time> send(const Address& target,
+                                  std::span<const std::uint8_t> message) override {
         const SocketAddress to = to_socket_address(target, ifindex_);
+        const core::Time before = monotonic_now();
         const auto sent = sendto(fd_, message.data(), message.size(), MSG_DONTWAIT,
                                  reinterpret_cast<const sockaddr*>(&to.storage), to.length);
         if (sent < 0)
             return core::Error{errno, std::strerror(errno)};
-        return {};
+        return before;
     }
 
-    void receive(const std::function<void(const Address&, std::span<const std::uint8_t>,
-                                          std::chrono::nanoseconds)>& each) override {
+    void receive(const std::function<void(const Arrival&)>& each) override {
         constexpr int kAtOnce = 64; // others want their turn
+        timespec wall{};
+        clock_gettime(CLOCK_REALTIME, &wall);
+        clock_.read(to_duration(wall), monotonic_now());
         for (int i = 0; i < kAtOnce; ++i)
             if (!receive_one(each))
                 return;
     }
 
 private:
-    bool receive_one(const std::function<void(const Address&, std::span<const std::uint8_t>,
-                                              std::chrono::nanoseconds)>& each) {
-        std::array<std::uint8_t, kPacketBytes> packet{};
-        alignas(cmsghdr) std::array<char, 128> control{};
+    bool receive_one(const std::function<void(const Arrival&)>& each) {
+        std::array<std::uint8_t, kPacketBytes> packet; // filled by the kernel
+        alignas(cmsghdr) std::array<char, 128> control;
         sockaddr_storage from{};
         iovec part{packet.data(), packet.size()};
         msghdr header{};
@@ -144,15 +171,20 @@ private:
         const auto size = recvmsg(fd_, &header, MSG_DONTWAIT);
         if (size < 0)
             return errno == EINTR;
-        each(to_address(from), {packet.data(), static_cast<std::size_t>(size)}, age_of(header));
+        const auto stamp = stamp_of(header);
+        each({to_address(from),
+              {packet.data(), static_cast<std::size_t>(size)},
+              stamp ? clock_.when(*stamp) : monotonic_now()});
         return true;
     }
 
     int fd_;
     std::uint32_t ifindex_;
+    WallClock clock_;
 };
 
-core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& plan) {
+core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& plan,
+                                                       const EchoIdentity& identity) {
     const Family family = plan.key.family;
     const int fd = family == Family::v4
                        ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP)
@@ -160,14 +192,16 @@ core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& pl
     if (fd < 0)
         return failure(plan, "opening a raw socket");
     auto made = std::make_unique<RawProbeSocket>(fd, plan);
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, plan.interface.c_str(),
-                   static_cast<socklen_t>(plan.interface.size())) != 0)
+    // By index: the name may have passed to another interface since the plan was made.
+    const auto ifindex = static_cast<int>(plan.ifindex);
+    if (ifindex <= 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof ifindex) != 0)
         return failure(plan, "binding to the device");
     const SocketAddress source = to_socket_address(plan.source, plan.ifindex);
     if (bind(fd, reinterpret_cast<const sockaddr*>(&source.storage), source.length) != 0)
         return failure(plan, "binding to the source address");
     const int on = 1;
-    if (!filter_replies(fd, family) || !set_hop_limit(fd, family) ||
+    if (!filter_types(fd, family) || !attach_filter(fd, family, identity) ||
+        !set_hop_limit(fd, family) || !forgo_path_mtu(fd, family) ||
         setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
         return failure(plan, "setting options");
     return std::unique_ptr<ProbeSocket>(std::move(made));
@@ -176,10 +210,11 @@ core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& pl
 } // namespace
 
 ProbeSocketFactory raw_probe_sockets(core::Privileged privileged) {
-    return [privileged = std::move(privileged)](const core::ProbePlan& plan) {
+    return [privileged = std::move(privileged)](const core::ProbePlan& plan,
+                                                const EchoIdentity& identity) {
         core::Result<std::unique_ptr<ProbeSocket>> result =
             core::Error{0, "capabilities could not be raised"};
-        privileged([&] { result = open_socket(plan); });
+        privileged([&] { result = open_socket(plan, identity); });
         return result;
     };
 }

@@ -12,6 +12,16 @@ namespace multihomed::probe {
 namespace {
 
 constexpr std::chrono::minutes kWindow{1};
+/// Probes that are due this soon go out with those that are due now; less than the jitter.
+constexpr std::chrono::milliseconds kTogether{5};
+
+/// Of up to 64 sockets with 64 packets each.
+constexpr int kDrainRounds = 8;
+
+std::chrono::milliseconds together(core::Milliseconds interval) {
+    return std::min(kTogether,
+                    std::chrono::duration_cast<std::chrono::milliseconds>(interval / 20));
+}
 
 bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
     return one.interface == other.interface && one.ifindex == other.ifindex &&
@@ -25,8 +35,8 @@ Prober::Prober(core::Privileged privileged) : Prober(raw_probe_sockets(std::move
 Prober::Prober(ProbeSocketFactory sockets)
     : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     std::random_device entropy;
-    identifier_ = static_cast<std::uint16_t>(entropy());
-    for (std::uint8_t& byte : cookie_)
+    identity_.identifier = static_cast<std::uint16_t>(entropy());
+    for (std::uint8_t& byte : identity_.cookie)
         byte = static_cast<std::uint8_t>(entropy());
     random_.seed(entropy());
 }
@@ -62,6 +72,8 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
         const auto found = std::ranges::find(kept, plan.targets[i], &Target::address);
         if (found != kept.end()) {
             found->window.set_timeout(plan.timeout);
+            found->next_send = std::min(found->next_send, now + plan.interval);
+            found->next_loss = found->window.next_loss(now);
             line.targets.push_back(std::move(*found));
             kept.erase(found);
             continue;
@@ -72,7 +84,8 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
                                 .window = ProbeWindow(plan.timeout, kWindow),
                                 .next_send = now + share,
                                 .next_loss = std::nullopt,
-                                .last_error = "",
+                                .send_error = "",
+                                .complaint = "",
                                 .lost_in_row = 0,
                                 .answered = false});
     }
@@ -81,7 +94,7 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
 void Prober::open(Line& line) {
     if (line.socket)
         return;
-    auto opened = sockets_(line.plan);
+    auto opened = sockets_(line.plan, identity_);
     if (!opened) {
         line.socket_error = opened.error().what;
         return;
@@ -102,23 +115,22 @@ Time Prober::jittered(Time from, core::Milliseconds interval) {
     return from + interval + Microseconds(tenth(random_));
 }
 
-void Prober::send(Line& line, std::size_t target_index, Time now) {
-    Target& target = line.targets[target_index];
+void Prober::send(Line& line, Target& target, Time now) {
     // Keep the rate, but never send a burst for the time in which we slept.
     const Time due = jittered(target.next_send, line.plan.interval);
     target.next_send = due > now ? due : jittered(now, line.plan.interval);
     open(line);
     const std::uint16_t sequence = line.next_sequence++;
-    const Echo echo{identifier_, sequence, cookie_};
-    core::Result<void> sent = core::Error{0, line.socket_error};
+    core::Result<Time> sent = core::Error{0, line.socket_error};
     if (line.socket)
-        sent = line.socket->send(target.address, encode_echo_request(line.plan.key.family, echo));
+        sent = line.socket->send(target.address,
+                                 encode_echo_request(line.plan.key.family, {identity_, sequence}));
     if (sent) {
-        target.window.sent(sequence, now);
-        target.last_error.clear();
+        target.window.sent(sequence, *sent);
+        target.send_error.clear();
     } else {
         target.window.failed(sequence, now);
-        target.last_error = sent.error().what;
+        target.send_error = sent.error().what;
     }
 }
 
@@ -129,49 +141,72 @@ bool Prober::look(Target& target, Time now) {
     return std::exchange(target.lost_in_row, lost) != lost;
 }
 
-bool Prober::receive(Line& line, Time now) {
+bool Prober::take_reply(Line& line, const Echo& echo, const Arrival& arrival, Time now) {
+    if (echo.identity != identity_)
+        return false;
     bool news = false;
-    line.socket->receive([&](const core::Address& from, std::span<const std::uint8_t> packet,
-                             std::chrono::nanoseconds age) {
-        const auto echo = decode_echo_reply(line.plan.key.family, packet);
-        if (!echo || echo->identifier != identifier_ || echo->cookie != cookie_)
-            return;
-        const auto target =
-            std::ranges::find(line.targets, from, [](const Target& each) { return each.address; });
-        if (target == line.targets.end())
-            return;
-        if (!target->window.received(echo->sequence,
-                                     now - std::chrono::duration_cast<Time::duration>(age)))
-            return;
-        news |= !std::exchange(target->answered, true);
-        news |= look(*target, now);
-    });
-    return news;
-}
-
-bool Prober::on_readable(Time now) {
-    std::array<epoll_event, 64> ready{};
-    const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 0);
-    bool news = false;
-    for (int i = 0; i < count; ++i) {
-        const int fd = ready[static_cast<std::size_t>(i)].data.fd;
-        const auto line = std::ranges::find_if(lines_, [fd](const auto& entry) {
-            return entry.second.socket && entry.second.socket->fd() == fd;
-        });
-        if (line != lines_.end())
-            news |= receive(line->second, now);
+    for (Target& target : line.targets) {
+        if (target.address != arrival.from || !target.window.received(echo.sequence, arrival.at))
+            continue;
+        target.complaint.clear();
+        news |= !std::exchange(target.answered, true);
+        news |= look(target, now);
     }
     return news;
 }
 
-bool Prober::on_time(Time now) {
+void Prober::take_error(Line& line, const EchoError& error, const core::Address& from) const {
+    if (error.identifier != identity_.identifier)
+        return;
+    for (Target& target : line.targets)
+        if (target.address == error.target && target.window.awaits(error.sequence))
+            target.complaint = error.text + ", says " + from.to_string();
+}
+
+bool Prober::receive(Line& line, Time now) {
     bool news = false;
+    const core::Family family = line.plan.key.family;
+    line.socket->receive([&](const Arrival& arrival) {
+        if (const auto echo = decode_echo_reply(family, arrival.packet))
+            news |= take_reply(line, *echo, arrival, now);
+        else if (const auto error = decode_echo_error(family, arrival.packet))
+            take_error(line, *error, arrival.from);
+    });
+    return news;
+}
+
+/// Takes in replies until none is left, or very many have been.
+bool Prober::drain(Time now) {
+    std::array<epoll_event, 64> ready{};
+    bool news = false;
+    for (int round = 0; round < kDrainRounds; ++round) {
+        const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 0);
+        for (int i = 0; i < count; ++i) {
+            const int fd = ready[static_cast<std::size_t>(i)].data.fd;
+            const auto line = std::ranges::find_if(lines_, [fd](const auto& entry) {
+                return entry.second.socket && entry.second.socket->fd() == fd;
+            });
+            if (line != lines_.end())
+                news |= receive(line->second, now);
+        }
+        if (count <= 0)
+            break;
+    }
+    return news;
+}
+
+bool Prober::on_readable(Time now) {
+    const bool news = drain(now);
+    return std::exchange(untold_news_, false) || news;
+}
+
+bool Prober::on_time(Time now) {
+    bool news = on_readable(now);
     for (auto& [key, line] : lines_)
-        for (std::size_t i = 0; i < line.targets.size(); ++i) {
-            Target& target = line.targets[i];
-            const bool due = target.next_send <= now;
+        for (Target& target : line.targets) {
+            const bool due = target.next_send <= now + together(line.plan.interval);
             if (due)
-                send(line, i, now);
+                send(line, target, now);
             if (due || (target.next_loss && *target.next_loss <= now))
                 news |= look(target, now);
         }
@@ -187,21 +222,28 @@ std::optional<Time> Prober::next_deadline() const {
     for (const auto& [key, line] : lines_)
         for (const Target& target : line.targets) {
             consider(target.next_send);
+            // Probes that went out together are lost together.
             if (target.next_loss)
-                consider(*target.next_loss);
+                consider(std::chrono::ceil<std::chrono::milliseconds>(*target.next_loss));
         }
     return next;
 }
 
-std::map<core::ProbeKey, std::vector<core::TargetFigures>> Prober::figures(Time now) const {
+std::map<core::ProbeKey, std::vector<core::TargetFigures>> Prober::figures(Time now) {
+    untold_news_ |= drain(now);
     std::map<core::ProbeKey, std::vector<core::TargetFigures>> all;
-    for (const auto& [key, line] : lines_)
-        for (const Target& target : line.targets) {
-            core::TargetFigures figures = target.window.figures(now);
-            figures.target = target.address;
-            figures.last_error = target.last_error;
-            all[key].push_back(std::move(figures));
+    for (auto& [key, line] : lines_) {
+        if (line.targets.empty())
+            continue;
+        auto& targets = all[key];
+        targets.reserve(line.targets.size());
+        for (Target& target : line.targets) {
+            targets.push_back(target.window.figures(now));
+            targets.back().target = target.address;
+            targets.back().last_error =
+                target.send_error.empty() ? target.complaint : target.send_error;
         }
+    }
     return all;
 }
 

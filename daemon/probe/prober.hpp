@@ -2,9 +2,11 @@
 //
 // The prober sends echo requests by every line to all its targets, in parallel, and keeps the
 // windows from which the lines are judged. Each target has its own schedule, spread over the
-// interval and jittered by a tenth so that targets and lines never fall into step. It knows no
-// event loop: the owner watches fd(), and calls on_time() when next_deadline() has come. One
-// thread.
+// interval and jittered by a tenth so that targets and lines never fall into step; what falls due
+// within a few milliseconds goes out together, so that many lines do not mean as many wake-ups.
+// It knows no event loop: the owner watches fd(), and calls on_time() when next_deadline() has
+// come. Before it judges a probe lost it looks whether the reply waits unread, so an owner that was
+// busy elsewhere sees no losses of its own making. One thread.
 #pragma once
 
 #include "core/desired.hpp"
@@ -44,7 +46,9 @@ public:
     std::optional<Time> next_deadline() const;
     bool on_time(Time now);
 
-    std::map<core::ProbeKey, std::vector<core::TargetFigures>> figures(Time now) const;
+    /// In the order of the plan. Takes in what has arrived first; the next on_readable() or
+    /// on_time() tells if there was news in it.
+    std::map<core::ProbeKey, std::vector<core::TargetFigures>> figures(Time now);
 
 private:
     struct Target {
@@ -52,14 +56,15 @@ private:
         ProbeWindow window;
         Time next_send{};
         std::optional<Time> next_loss;
-        std::string last_error;
+        std::string send_error;        ///< of the last probe
+        std::string complaint;         ///< what came back instead of a reply
         std::uint32_t lost_in_row = 0; ///< when last looked
         bool answered = false;
     };
     struct Line {
         core::ProbePlan plan;
-        std::unique_ptr<ProbeSocket>
-            socket; ///< null: could not be opened, tried again with each send
+        /// Null: could not be opened, tried again with each send.
+        std::unique_ptr<ProbeSocket> socket;
         std::string socket_error;
         std::uint16_t next_sequence = 0;
         std::vector<Target> targets;
@@ -67,17 +72,20 @@ private:
 
     void open(Line& line);
     void add_targets(Line& line, std::vector<Target> kept, Time now);
-    void send(Line& line, std::size_t target, Time now);
+    void send(Line& line, Target& target, Time now);
+    bool drain(Time now);
     bool receive(Line& line, Time now);
+    bool take_reply(Line& line, const Echo& echo, const Arrival& arrival, Time now);
+    void take_error(Line& line, const EchoError& error, const core::Address& from) const;
     static bool look(Target& target, Time now);
     Time jittered(Time from, core::Milliseconds interval);
 
     ProbeSocketFactory sockets_;
     int epoll_ = -1;
     std::map<core::ProbeKey, Line> lines_;
-    std::uint16_t identifier_;
-    Cookie cookie_;
+    EchoIdentity identity_;
     std::minstd_rand random_;
+    bool untold_news_ = false;
 };
 
 } // namespace multihomed::probe
