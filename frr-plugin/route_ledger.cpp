@@ -18,10 +18,11 @@ std::map<std::uint8_t, bool>::iterator likely(std::map<std::uint8_t, bool>& refu
 
 } // namespace
 
-void RouteLedger::added(const Key& key) {
-    Routes& routes = places_[{key.table, key.destination}];
-    routes.refused[key.distance] = false;
-    routes.removing.erase(key.distance);
+bool RouteLedger::added(const Key& key) {
+    const auto [place, is_first] = places_.try_emplace({key.table, key.destination});
+    place->second.refused[key.distance] = false;
+    place->second.removing.erase(key.distance);
+    return is_first;
 }
 
 void RouteLedger::removing(const Key& key) {
@@ -38,6 +39,7 @@ std::optional<Key> RouteLedger::installed(std::uint32_t table, const core::Prefi
     const auto place = places_.find({table, to});
     if (place == places_.end() || place->second.refused.empty())
         return std::nullopt;
+    place->second.removing.clear(); // replaced, which zebra does not tell
     const auto route = likely(place->second.refused);
     route->second = false;
     return Key{table, to, route->first};

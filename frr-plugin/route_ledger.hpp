@@ -17,7 +17,8 @@ namespace multihomed::frr {
 
 class RouteLedger {
 public:
-    void added(const core::Route::Key& key);
+    /// True for the first route to its destination in its table.
+    bool added(const core::Route::Key& key);
     void removing(const core::Route::Key& key);
     void clear();
 

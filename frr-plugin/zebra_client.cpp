@@ -33,6 +33,9 @@ constexpr std::uint32_t kUniqueComplete = 0x4d470002;
 constexpr std::uint32_t kUniqueFirst = 0x4d480000;
 constexpr std::uint32_t kUniqueSpread = 0x20000000;
 
+/// zebra's "infinite": no route in use has it.
+constexpr std::uint8_t kNoDistance = 255;
+
 /// Where stock zebra puts the handshake for a moment: after everything, and on an interface that
 /// cannot exist.
 constexpr std::uint32_t kHelloPriority = 4'294'967'000;
@@ -203,8 +206,14 @@ ZebraConnection& ZebraClient::connection_of(std::uint32_t table) {
 void ZebraClient::add(const core::Route& route) {
     if (!connected())
         return;
-    routes_.added(route.key());
-    connection_of(route.table).send_route(true, route);
+    ZebraConnection& connection = connection_of(route.table);
+    connection.send_route(true, route);
+    if (routes_.added(route.key())) {
+        // If zebra was restarted and told to keep its old routes for a while (-K), it holds one
+        // that it found in the kernel. It would delete that later, and ours with it. No route of
+        // ours matches a deletion of this distance, while one found in the kernel matches any.
+        connection.send_route(false, {route.destination, route.table, kNoDistance, {}});
+    }
 }
 
 void ZebraClient::remove(const core::Route& route) {

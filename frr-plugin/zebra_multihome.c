@@ -15,13 +15,13 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <time.h>
 
 #include "frr_compat.h"
 
 #include "lib/frr_pthread.h"
 #include "lib/hash.h"
 #include "lib/hook.h"
-#include "lib/monotime.h"
 #include "zebra/zebra_dplane.h"
 #include "zebra/zebra_pbr.h"
 #include "zebra/zebra_router.h"
@@ -57,7 +57,10 @@ static struct zebra_dplane_provider* provider;
 static mh_event* grace_event; /* dataplane thread */
 
 static int64_t now_ms(void) {
-    return monotime(NULL) / 1000;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void with_privileges(void (*call)(void*), void* arg) {
@@ -121,13 +124,13 @@ static bool take_prefix(const struct prefix* prefix, uint8_t family, uint8_t* le
 /* The name of the ingress interface. A rule that stands keeps the name that it was given, also when
  * the interface has another by now, or is gone. */
 static int name_ingress(struct mh_rule* rule, uint32_t ingress, bool stands) {
-    const struct mh_entry* entry =
-        stands ? mh_rules_find_ingress(&state.rules, rule, ingress) : NULL;
+    const char* name;
 
     if (ingress == 0)
         return 0;
-    if (entry)
-        memcpy(rule->iif, entry->rule.iif, sizeof(rule->iif));
+    name = stands ? mh_rules_name_of(&state.rules, rule, ingress) : NULL;
+    if (name)
+        memcpy(rule->iif, name, sizeof(rule->iif));
     else if (!if_indextoname(ingress, rule->iif))
         return stands ? ENOENT : ENODEV;
     return 0;
@@ -181,8 +184,8 @@ static int delete_rule(const struct zebra_dplane_ctx* ctx, const struct mh_descr
     if (error) /* then it was never installed */
         return error == ENOENT ? 0 : error;
     if (dplane_ctx_rule_get_dsfield(ctx) != HOLD_MARK)
-        return mh_rules_delete(&state.rules, &rule, now_ms());
-    mh_rules_hold(&state.rules, &rule, now_ms());
+        return mh_rules_delete(&state.rules, &rule, descriptor->ingress, now_ms());
+    mh_rules_hold(&state.rules, &rule, descriptor->ingress, now_ms());
     return 0;
 }
 
@@ -204,9 +207,9 @@ static int update_rule(const struct zebra_dplane_ctx* ctx, const struct mh_descr
     }
     /* zebra has forgotten the old one in any case */
     if (had_old && error)
-        mh_rules_hold(&state.rules, &old, now_ms());
+        mh_rules_hold(&state.rules, &old, descriptor->ingress, now_ms());
     else if (had_old)
-        error = mh_rules_delete(&state.rules, &old, now_ms());
+        error = mh_rules_delete(&state.rules, &old, descriptor->ingress, now_ms());
     return error;
 }
 

@@ -20,15 +20,24 @@ void mh_rules_free(struct mh_rules* rules) {
     rules->n_entries = rules->capacity = 0;
 }
 
-struct mh_entry* mh_rules_find(struct mh_rules* rules, const struct mh_rule* rule) {
+static struct mh_entry* find(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress) {
     for (size_t i = 0; i < rules->n_entries; i++)
-        if (mh_rule_equal(&rules->entries[i].rule, rule))
+        if (rules->entries[i].ingress == ingress && mh_rule_equal(&rules->entries[i].rule, rule))
             return &rules->entries[i];
     return NULL;
 }
 
-struct mh_entry* mh_rules_find_ingress(struct mh_rules* rules, const struct mh_rule* rule,
-                                       uint32_t ingress) {
+/* Another entry for the same rule in the kernel. */
+static struct mh_entry* find_twin(struct mh_rules* rules, const struct mh_rule* rule,
+                                  const struct mh_entry* except) {
+    for (size_t i = 0; i < rules->n_entries; i++)
+        if (&rules->entries[i] != except && mh_rule_equal(&rules->entries[i].rule, rule))
+            return &rules->entries[i];
+    return NULL;
+}
+
+const char* mh_rules_name_of(const struct mh_rules* rules, const struct mh_rule* rule,
+                             uint32_t ingress) {
     struct mh_rule named = *rule;
 
     for (size_t i = 0; i < rules->n_entries; i++) {
@@ -36,7 +45,7 @@ struct mh_entry* mh_rules_find_ingress(struct mh_rules* rules, const struct mh_r
             continue;
         memcpy(named.iif, rules->entries[i].rule.iif, sizeof(named.iif));
         if (mh_rule_equal(&rules->entries[i].rule, &named))
-            return &rules->entries[i];
+            return rules->entries[i].rule.iif;
     }
     return NULL;
 }
@@ -95,39 +104,67 @@ static int failed(struct mh_rules* rules, const char* what, const struct mh_rule
     return error;
 }
 
-int mh_rules_add(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
-                 bool another_user) {
-    int error = mh_kernel_add(rules->kernel, rule);
-    struct mh_entry* entry = mh_rules_find(rules, rule);
+/* The entry for a rule that stands now: its own, a held one, or a new one. */
+static struct mh_entry* enter(struct mh_rules* rules, const struct mh_rule* rule,
+                              uint32_t ingress) {
+    struct mh_entry* entry = find(rules, rule, ingress);
+    struct mh_entry* twin = entry ? NULL : find_twin(rules, rule, NULL);
 
-    if (error) {
-        if (entry && error == EEXIST) /* ours was replaced by somebody else's */
-            drop(rules, entry);
-        return failed(rules, "add", rule, error);
-    }
+    if (!entry && twin && twin->users == 0)
+        entry = twin;
     if (entry) {
         rules->counters.updates++;
         rules->counters.reclaimed += entry->users == 0;
     } else {
-        rules->counters.adds++;
         entry = append(rules, rule);
+        *(twin ? &rules->counters.updates : &rules->counters.adds) += 1;
     }
+    if (entry)
+        entry->ingress = ingress;
+    return entry;
+}
+
+/* Somebody else's rule stands where ours did. */
+static void drop_all(struct mh_rules* rules, const struct mh_rule* rule) {
+    struct mh_entry* entry;
+
+    while ((entry = find_twin(rules, rule, NULL)))
+        drop(rules, entry);
+}
+
+int mh_rules_add(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
+                 bool another_user) {
+    struct mh_entry* entry;
+    int error = mh_kernel_add(rules->kernel, rule);
+
+    if (error) {
+        if (error == EEXIST)
+            drop_all(rules, rule);
+        return failed(rules, "add", rule, error);
+    }
+    entry = enter(rules, rule, ingress);
     if (!entry) {
-        mh_kernel_delete(rules->kernel, rule);
+        if (!find_twin(rules, rule, NULL))
+            mh_kernel_delete(rules->kernel, rule);
         return failed(rules, "add", rule, ENOMEM);
     }
-    entry->ingress = ingress;
     if (another_user || entry->users == 0)
         entry->users++;
     return 0;
 }
 
-int mh_rules_delete(struct mh_rules* rules, const struct mh_rule* rule, int64_t now) {
-    struct mh_entry* entry = mh_rules_find(rules, rule);
+int mh_rules_delete(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
+                    int64_t now) {
+    struct mh_entry* entry = find(rules, rule, ingress);
     int error;
 
     if (entry && entry->users > 1) {
         entry->users--;
+        return 0;
+    }
+    if (find_twin(rules, rule, entry)) {
+        if (entry)
+            drop(rules, entry);
         return 0;
     }
     error = mh_kernel_delete(rules->kernel, rule);
@@ -144,13 +181,18 @@ int mh_rules_delete(struct mh_rules* rules, const struct mh_rule* rule, int64_t 
     return 0;
 }
 
-void mh_rules_hold(struct mh_rules* rules, const struct mh_rule* rule, int64_t now) {
-    struct mh_entry* entry = mh_rules_find(rules, rule);
+void mh_rules_hold(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
+                   int64_t now) {
+    struct mh_entry* entry = find(rules, rule, ingress);
 
     if (!entry || entry->users == 0)
         return;
     if (--entry->users > 0)
         return;
+    if (find_twin(rules, rule, entry)) {
+        drop(rules, entry);
+        return;
+    }
     entry->held_since = now;
     rules->counters.held++;
 }
@@ -165,7 +207,7 @@ int mh_rules_adopt(struct mh_rules* rules, int64_t now) {
         struct mh_entry* entry;
 
         if (found->exotic || found->protocol != MH_RULE_PROTOCOL ||
-            mh_rules_find(rules, &found->rule))
+            find_twin(rules, &found->rule, NULL))
             continue;
         entry = append(rules, &found->rule);
         if (!entry)

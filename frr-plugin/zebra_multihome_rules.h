@@ -2,10 +2,11 @@
  *
  * The rules that the module has installed, and those it holds back for a client that has vanished.
  *
- * An entry stands for one rule in the kernel. `users` counts the rules in zebra's own table that
- * ask for it; when the last of them goes, the rule is deleted at once or *held*: left in the kernel
- * until somebody asks for it again or mh_rules_expire() is called with a later time. Nothing here
- * locks; zebra_multihome.c does.
+ * An entry is a rule in the kernel as its users name it: with the ifindex of its ingress interface,
+ * so that a rule whose interface was made anew has two for a while. `users` counts the rules in
+ * zebra's own table that ask for it; when the last of them goes, the rule is deleted at once or
+ * *held*: left in the kernel until somebody asks for it again or mh_rules_expire() is called with a
+ * later time. Nothing here locks; zebra_multihome.c does.
  */
 #ifndef MULTIHOMED_ZEBRA_MULTIHOME_RULES_H
 #define MULTIHOMED_ZEBRA_MULTIHOME_RULES_H
@@ -46,10 +47,9 @@ struct mh_rules {
 
 void mh_rules_init(struct mh_rules* rules, struct mh_kernel* kernel);
 void mh_rules_free(struct mh_rules* rules);
-struct mh_entry* mh_rules_find(struct mh_rules* rules, const struct mh_rule* rule);
-/* The entry that equals rule but for the name of the interface, which had this ifindex. */
-struct mh_entry* mh_rules_find_ingress(struct mh_rules* rules, const struct mh_rule* rule,
-                                       uint32_t ingress);
+/* The name that the interface of this ifindex had when such a rule was added; NULL: none was. */
+const char* mh_rules_name_of(const struct mh_rules* rules, const struct mh_rule* rule,
+                             uint32_t ingress);
 size_t mh_rules_held(const struct mh_rules* rules);
 /* When the oldest held rule began to be held; -1: none is. */
 int64_t mh_rules_oldest(const struct mh_rules* rules);
@@ -60,8 +60,10 @@ int64_t mh_rules_oldest(const struct mh_rules* rules);
 int mh_rules_add(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
                  bool another_user);
 /* A rule that cannot be deleted is held instead, so that it is tried again. */
-int mh_rules_delete(struct mh_rules* rules, const struct mh_rule* rule, int64_t now);
-void mh_rules_hold(struct mh_rules* rules, const struct mh_rule* rule, int64_t now);
+int mh_rules_delete(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
+                    int64_t now);
+void mh_rules_hold(struct mh_rules* rules, const struct mh_rule* rule, uint32_t ingress,
+                   int64_t now);
 /* Takes the rules of ours that the kernel has into the table, as held. */
 int mh_rules_adopt(struct mh_rules* rules, int64_t now);
 /* Deletes what has been held since `limit` or longer. One that cannot be deleted stays held, as

@@ -5,8 +5,8 @@
  * With graceful restart zebra keeps such a client's routes and removes them after the client's
  * stale time - those of the main table (zebra_gr.c walks no other). In every other table they
  * would stay for as long as zebra runs. So when the grace time is over, what is left there of the
- * vanished client is removed: all of it if no such client is connected, else what it has not
- * refreshed since. Everything here runs in zebra's main thread.
+ * vanished client and was not sent again since is removed. Everything here runs in zebra's main
+ * thread.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -31,35 +31,47 @@ static struct vanished {
 
 static uint64_t swept;
 
-static void sweep_table(struct route_table* table, const struct vanished* gone, bool all) {
+/* Calls visit(node, route, gone) for every route of a vanished client outside the main table. */
+static void each_route(struct vanished* gone,
+                       void (*visit)(struct route_node*, struct route_entry*, struct vanished*)) {
+    struct zebra_router_table* table;
     struct route_node* node;
     struct route_entry *route, *next;
 
-    for (node = route_top(table); node; node = srcdest_route_next(node)) {
-        RNODE_FOREACH_RE_SAFE(node, route, next) {
-            if (CHECK_FLAG(route->status, ROUTE_ENTRY_REMOVED))
-                continue;
-            if (route->type != gone->type || route->instance != gone->instance)
-                continue;
-            if (!all && route->uptime >= gone->since)
-                continue;
-            rib_delnode(node, route);
-            swept++;
+    RB_FOREACH(table, zebra_router_table_head, &zrouter.tables) {
+        if (table->tableid == RT_TABLE_MAIN || table->safi != SAFI_UNICAST ||
+            (table->afi != AFI_IP && table->afi != AFI_IP6))
+            continue;
+        for (node = route_top(table->table); node; node = srcdest_route_next(node)) {
+            RNODE_FOREACH_RE_SAFE(node, route, next) {
+                if (!CHECK_FLAG(route->status, ROUTE_ENTRY_REMOVED) && route->type == gone->type &&
+                    route->instance == gone->instance)
+                    visit(node, route, gone);
+            }
         }
     }
 }
 
+/* zebra counts a route's age in whole seconds. One that is as young as its client's end has to be
+ * told from what a successor sends within the same second. */
+static void age(struct route_node* node, struct route_entry* route, struct vanished* gone) {
+    (void)node;
+    if (route->uptime >= gone->since)
+        route->uptime = gone->since - 1;
+}
+
+static void sweep(struct route_node* node, struct route_entry* route, struct vanished* gone) {
+    if (route->uptime >= gone->since)
+        return;
+    rib_delnode(node, route);
+    swept++;
+}
+
 static void on_sweep(mh_event* event) {
     struct vanished* gone = MH_EVENT_ARG(event);
-    bool all = zserv_find_client(gone->type, gone->instance) == NULL;
-    struct zebra_router_table* table;
     uint64_t before = swept;
 
-    RB_FOREACH(table, zebra_router_table_head, &zrouter.tables) {
-        if (table->tableid != RT_TABLE_MAIN && table->safi == SAFI_UNICAST &&
-            (table->afi == AFI_IP || table->afi == AFI_IP6))
-            sweep_table(table->table, gone, all);
-    }
+    each_route(gone, sweep);
     if (swept != before)
         zlog_notice("multihome: removed %" PRIu64 " %s routes that nobody asks for any more",
                     swept - before, zebra_route_string(gone->type));
@@ -73,6 +85,7 @@ void mh_sweep_client_gone(const struct zserv* client, uint32_t grace) {
             continue;
         gone->instance = client->instance;
         gone->since = monotime(NULL);
+        each_route(gone, age);
         mh_event_cancel(&gone->event);
         mh_event_add_timer_msec(zrouter.master, on_sweep, gone, (long)grace * 1000, &gone->event);
     }
