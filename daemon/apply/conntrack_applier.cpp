@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Why one message is safe. IPCTNL_MSG_CT_DELETE with no tuple at all empties the table, so a kernel
-// that misunderstands the filter must not take ours for that. It bears CTA_TUPLE_REPLY. Kernels that
-// know filtered deletion (Linux 6.10; net/netfilter/nf_conntrack_netlink.c, ctnetlink_del_conntrack)
-// read that tuple as part of the filter if CTA_FILTER is there, too. Older ones take any message with
-// a tuple for the deletion of one flow, by its exact tuple, and ours lacks the source address and the
-// protocol without which no version parses a tuple: EINVAL, nothing deleted. So the first real request
-// is its own probe, and what it cannot do is then done by dumping and deleting. CTA_STATUS with its
-// mask is older than filtered deletion (Linux 6.1), so a kernel that takes the message honours it.
+// that misunderstands the filter must not take ours for that. It bears CTA_TUPLE_REPLY. Kernels
+// that know filtered deletion (Linux 6.10; net/netfilter/nf_conntrack_netlink.c,
+// ctnetlink_del_conntrack) read that tuple as part of the filter if CTA_FILTER is there, too. Older
+// ones take any message with a tuple for the deletion of one flow, by its exact tuple, and ours
+// lacks the source address and the protocol without which no version parses a tuple: EINVAL,
+// nothing deleted. So the first real request is its own probe, and what it cannot do is then done
+// by dumping and deleting. CTA_STATUS with its mask is older than filtered deletion (Linux 6.1), so
+// a kernel that takes the message honours it.
 //
-// Why it is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6 addresses the wrong way round
+// Why it is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6 addresses the wrong way
+// round
 // (!ipv6_addr_cmp(), seen up to Linux 6.18): the filter keeps the flows of the failed line and
-// deletes everybody else's. No answer of the kernel tells a mended version from a broken one without
-// risking flows, so IPv6 is dumped and deleted, and dumps use no address filter either.
+// deletes everybody else's. No answer of the kernel tells a mended version from a broken one
+// without risking flows, so IPv6 is dumped and deleted, and dumps use no address filter either.
 #include "apply/conntrack_applier.hpp"
 
 #include "apply/conntrack_codec.hpp"
@@ -44,10 +46,9 @@ constexpr StatusFilter kUntranslated{0, IPS_SRC_NAT};
 /// Above so many addresses one walk of ours is cheaper than one of the kernel's for each.
 constexpr std::size_t kMaxMessages = 16;
 
-constexpr std::array<const char*, 10> kTcpStates{"NONE",       "SYN_SENT",   "SYN_RECV",
-                                                 "ESTABLISHED", "FIN_WAIT",   "CLOSE_WAIT",
-                                                 "LAST_ACK",   "TIME_WAIT",  "CLOSE",
-                                                 "SYN_SENT2"};
+constexpr std::array<const char*, 10> kTcpStates{
+    "NONE",       "SYN_SENT", "SYN_RECV",  "ESTABLISHED", "FIN_WAIT",
+    "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",       "SYN_SENT2"};
 static_assert(TCP_CONNTRACK_ESTABLISHED == 3 && TCP_CONNTRACK_SYN_SENT2 == 9);
 
 bool contains(const AddressRange& range, const Address& address) {
@@ -65,8 +66,8 @@ Result<void> check_range(const AddressRange& range, Family family) {
 }
 
 bool is_in(const std::vector<Prefix>& prefixes, const Address& address) {
-    return std::ranges::any_of(
-        prefixes, [&](const Prefix& prefix) { return prefix.contains(address); });
+    return std::ranges::any_of(prefixes,
+                               [&](const Prefix& prefix) { return prefix.contains(address); });
 }
 
 bool is_selected(const FlowSelector& selector, const TrackedFlow& flow) {
@@ -223,8 +224,8 @@ Result<std::uint64_t> ConntrackFlowApplier::dump_and_delete(const FlowSelector& 
     const bool translated = selector.kind == FlowSelector::Kind::translated_to;
     const NlMessage message =
         make_flow_dump(selector.family, translated ? kTranslated : kUntranslated);
-    // Deleting while the dump goes on is fine: if the entry it stopped at is gone, the kernel begins
-    // that hash bucket again.
+    // Deleting while the dump goes on is fine: if the entry it stopped at is gone, the kernel
+    // begins that hash bucket again.
     const auto dumped = dump.dump(*message, [&](const nlmsghdr& entry) {
         if (const auto flow = decode_flow(entry); flow && is_selected(selector, *flow))
             deleter.add(entry);

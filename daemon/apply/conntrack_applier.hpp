@@ -2,10 +2,10 @@
 //
 // Forgets and lists tracked flows through ctnetlink, without a process or a library of conntrack's.
 //
-// The table is one hash for all network namespaces; the namespace is only a filter on it. So every walk
-// costs what the whole machine tracks, and one walk inside the kernel is much cheaper than telling us
-// every flow and being told each one to delete. forget() takes the former where it may be trusted.
-// Sockets are made anew for each call: none can be left with half an answer in it.
+// The table is one hash for all network namespaces; the namespace is only a filter on it. So every
+// walk costs what the whole machine tracks, and one walk inside the kernel is much cheaper than
+// telling us every flow and being told each one to delete. forget() takes the former where it may
+// be trusted. Sockets are made anew for each call: none can be left with half an answer in it.
 #pragma once
 
 #include "apply/flow_applier.hpp"

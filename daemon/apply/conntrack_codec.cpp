@@ -37,16 +37,20 @@ int destination_attribute(Family family) {
     return family == Family::v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST;
 }
 
-template <int Max> using Attributes = std::array<nlattr*, Max + 1>;
-template <int Max> using Policy = std::array<nla_policy, Max + 1>;
+template <int Max>
+using Attributes = std::array<nlattr*, Max + 1>;
+template <int Max>
+using Policy = std::array<nla_policy, Max + 1>;
 
 /// Every attribute named in `policy` is at least as long as its type.
-template <int Max> bool parse_nested(Attributes<Max>& out, nlattr* nest, const Policy<Max>& policy) {
+template <int Max>
+bool parse_nested(Attributes<Max>& out, nlattr* nest, const Policy<Max>& policy) {
     return nest != nullptr &&
            nla_parse_nested(out.data(), Max, nest, const_cast<nla_policy*>(policy.data())) >= 0;
 }
 
-template <class Value> Value value_of(const nlattr* attribute) {
+template <class Value>
+Value value_of(const nlattr* attribute) {
     Value value{};
     std::memcpy(&value, nla_data(attribute), sizeof value);
     return value;

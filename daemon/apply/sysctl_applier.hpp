@@ -2,10 +2,11 @@
 //
 // net.{ipv4,ipv6}.conf.<interface>.<name>: set while wanted, put back afterwards.
 //
-// What a value was before we touched it is a hold. Holds are the only state, and they are handed out
-// so that the daemon can write them down: after a kill -9 the next one adopts them and can still put
-// the values back. An interface that is gone needs nothing and ends its holds. Paths below /proc/sys
-// are used, not sysctl names, because interface names contain dots. apply() is central.
+// What a value was before we touched it is a hold. Holds are the only state, and they are handed
+// out so that the daemon can write them down: after a kill -9 the next one adopts them and can
+// still put the values back. An interface that is gone needs nothing and ends its holds. Paths
+// below /proc/sys are used, not sysctl names, because interface names contain dots. apply() is
+// central.
 #pragma once
 
 #include "core/desired.hpp"
@@ -41,12 +42,12 @@ class SysctlApplier {
 public:
     virtual ~SysctlApplier() = default;
 
-    /// Sets what is wanted and puts back what no longer is. Goes on after a failure; the error names
-    /// every failure, and calling again retries them. A value to be put back that is no longer the
-    /// one we set is somebody else's now and stays.
+    /// Sets what is wanted and puts back what no longer is. Goes on after a failure; the error
+    /// names every failure, and calling again retries them. A value to be put back that is no
+    /// longer the one we set is somebody else's now and stays.
     virtual core::Result<void> apply(const std::vector<core::Sysctl>& wanted) = 0;
-    /// Those of `wanted` that the kernel does not hold now. What cannot be set because its interface
-    /// is not there is not among them.
+    /// Those of `wanted` that the kernel does not hold now. What cannot be set because its
+    /// interface is not there is not among them.
     virtual std::vector<core::Sysctl> missing(const std::vector<core::Sysctl>& wanted) = 0;
 
     virtual const SysctlHolds& originals() const = 0;

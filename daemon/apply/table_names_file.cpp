@@ -27,8 +27,8 @@ constexpr std::string_view kHeader = "# Routing tables of multihomed, which rewr
 
 /// Known to iproute2 without a file.
 const std::vector<TableName>& built_in() {
-    static const std::vector<TableName> kNames{
-        {0, "unspec"}, {0, "all"}, {0, "cache"}, {253, "default"}, {254, "main"}, {255, "local"}};
+    static const std::vector<TableName> kNames{{0, "unspec"},    {0, "all"},    {0, "cache"},
+                                               {253, "default"}, {254, "main"}, {255, "local"}};
     return kNames;
 }
 

@@ -2,11 +2,11 @@
 //
 // Names of our routing tables, for iproute2: `ip route show table charter`.
 //
-// The daemon may write the file but not its directory, so the file is made and given away once, while
-// still root (prepare), and afterwards rewritten in place by one write that readers see whole: shorter
-// contents are padded with empty lines before the file is cut. A name or number to which another file
-// in /etc/iproute2 or /usr/share/iproute2 already gives a different meaning is left out and reported.
-// apply() is central.
+// The daemon may write the file but not its directory, so the file is made and given away once,
+// while still root (prepare), and afterwards rewritten in place by one write that readers see
+// whole: shorter contents are padded with empty lines before the file is cut. A name or number to
+// which another file in /etc/iproute2 or /usr/share/iproute2 already gives a different meaning is
+// left out and reported. apply() is central.
 #pragma once
 
 #include "core/desired.hpp"
@@ -35,8 +35,8 @@ public:
     /// root: a prefix of the directories that iproute2 reads, for tests.
     explicit TableNamesFile(std::string path = kPath, std::string root = "");
 
-    /// As root, before privileges are dropped: the directory and the file exist, and the file is the
-    /// given user's. What it holds is kept.
+    /// As root, before privileges are dropped: the directory and the file exist, and the file is
+    /// the given user's. What it holds is kept.
     static core::Result<void> prepare(const std::string& path, uid_t user, gid_t group);
 
     core::Result<void> apply(const std::vector<core::TableName>& names) override;

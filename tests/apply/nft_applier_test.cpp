@@ -331,7 +331,7 @@ core::NatPlan random_plan(std::mt19937& random) {
 
 TEST_F(NftApplier, EveryUpdateEndsWhereANewTableWouldBegin) {
     std::mt19937 random(20); // NOLINT: the same walk every time
-    for (int step = 0; step < 60; ++step) {
+    for (int step = 0; step < 25; ++step) {
         const core::NatPlan plan = random_plan(random);
         apply(plan);
         ASSERT_TRUE(verified());
