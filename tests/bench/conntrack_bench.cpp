@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// How long it takes to forget the flows of a failing line, half of a table of 10,000, 100,000 and
+// 1,000,000 entries: our one message, our dump and delete, and conntrack(8), in the same run.
+//   conntrack_bench [--entries N[,N...]] [--runs N] [--buckets N]
+// Run as root. The entries live in a network namespace of the program's own, but limit and hash
+// size are the whole machine's: the limit is raised while it runs if it must be, the hash size
+// changed if asked. Every run is checked: afterwards exactly the other half is there. Medians, with
+// the spread of the elapsed time; processor time says more when the machine has other work.
+#include "apply/conntrack_applier.hpp"
+#include "apply/file.hpp"
+
+#include "../apply/conntrack_maker.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <functional>
+#include <sched.h>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace multihomed;
+
+constexpr const char* kMax = "/proc/sys/net/netfilter/nf_conntrack_max";
+constexpr const char* kBuckets = "/sys/module/nf_conntrack/parameters/hashsize";
+constexpr const char* kCount = "/proc/sys/net/netfilter/nf_conntrack_count";
+constexpr const char* kFailing = "192.0.2.50";
+constexpr const char* kHealthy = "192.0.2.51";
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Unwinds, so that the settings are put back.
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(what);
+}
+
+std::size_t read_number(const char* path) {
+    std::ifstream file(path);
+    std::size_t value = 0;
+    if (!(file >> value))
+        fail(std::string("cannot read ") + path);
+    return value;
+}
+
+/// A setting of the machine, put back at the end through the file as it was opened: later the
+/// program is in a namespace that has no say in it.
+class Setting {
+public:
+    Setting(const char* path, std::size_t value)
+        : file_(path, O_WRONLY), old_(read_number(path)), changed_(old_ != value) {
+        if (!changed_)
+            return;
+        std::printf("# %s: %zu -> %zu for this run\n", path, old_, value);
+        if (!write(value))
+            fail(std::string("cannot set ") + path);
+    }
+    ~Setting() {
+        if (changed_ && !write(old_))
+            std::fprintf(stderr, "conntrack_bench: a setting was not put back to %zu\n", old_);
+    }
+    Setting(const Setting&) = delete;
+    Setting& operator=(const Setting&) = delete;
+
+private:
+    bool write(std::size_t value) const {
+        const std::string text = std::to_string(value);
+        return pwrite(file_.fd(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+    }
+
+    apply::File file_;
+    std::size_t old_;
+    bool changed_;
+};
+
+void fill(std::size_t flows, const char* translated_to) {
+    const bool failing = std::strcmp(translated_to, kFailing) == 0;
+    testing::FlowMaker maker;
+    for (std::size_t i = 0; i < flows; ++i) {
+        const auto byte = [&](unsigned int shift) { return std::to_string(i >> shift & 0xff); };
+        testing::MadeFlow flow;
+        flow.source = (failing ? "10." : "11.") + byte(16) + "." + byte(8) + "." + byte(0);
+        flow.destination = "203.0.113." + std::to_string(i % 250 + 1);
+        flow.source_port = static_cast<std::uint16_t>(1024 + i / 250 % 60000);
+        flow.translated_to = translated_to;
+        maker.add(flow);
+        if (interrupted != 0)
+            fail("interrupted");
+    }
+    maker.flush();
+}
+
+/// In milliseconds.
+struct Cost {
+    double elapsed = 0;
+    double processor = 0;
+};
+
+double processor_milliseconds() {
+    double sum = 0;
+    for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage used{};
+        getrusage(who, &used);
+        for (const timeval& part : {used.ru_utime, used.ru_stime})
+            sum += static_cast<double>(part.tv_sec) * 1e3 + static_cast<double>(part.tv_usec) / 1e3;
+    }
+    return sum;
+}
+
+Cost cost_of(const std::function<void()>& call) {
+    const double processor = processor_milliseconds();
+    const auto began = std::chrono::steady_clock::now();
+    call();
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
+    return {took.count(), processor_milliseconds() - processor};
+}
+
+void print(std::size_t entries, const char* name, std::vector<Cost> costs) {
+    const std::size_t middle = costs.size() / 2;
+    std::ranges::sort(costs, {}, &Cost::processor);
+    const double processor = costs[middle].processor;
+    std::ranges::sort(costs, {}, &Cost::elapsed);
+    std::printf("%9zu  %-26s %10.1f %10.1f   %.1f .. %.1f\n", entries, name, processor,
+                costs[middle].elapsed, costs.front().elapsed, costs.back().elapsed);
+    std::fflush(stdout);
+}
+
+void forget(apply::ConntrackFlowApplier& applier) {
+    core::FlowSelector selector;
+    selector.first = selector.last = core::parse_address(kFailing).value();
+    const auto report = applier.forget(selector);
+    if (!report)
+        fail(report.error().what);
+}
+
+struct Contestant {
+    const char* name;
+    std::function<void()> forget;
+};
+
+std::vector<Contestant> contestants() {
+    using Applier = apply::ConntrackFlowApplier;
+    const auto privileged = [](const std::function<void()>& call) { call(); };
+    return {{"one message",
+             [=] {
+                 Applier applier(privileged);
+                 forget(applier);
+             }},
+            {"dump and delete",
+             [=] {
+                 Applier applier(privileged, Applier::Mode::dump_and_delete);
+                 forget(applier);
+             }},
+            {"conntrack -D --reply-dst", [] {
+                 const std::string command =
+                     std::string("conntrack -D --reply-dst ") + kFailing + " >/dev/null 2>&1";
+                 if (std::system(command.c_str()) != 0) // NOLINT
+                     fail("conntrack(8) failed");
+             }}};
+}
+
+bool kernel_selects() {
+    apply::ConntrackFlowApplier applier([](const std::function<void()>& call) { call(); });
+    core::FlowSelector selector;
+    selector.first = selector.last = core::parse_address(kFailing).value();
+    const auto report = applier.forget(selector);
+    if (!report)
+        fail(report.error().what);
+    return report->method == apply::ForgetReport::Method::one_message;
+}
+
+void bench(std::size_t entries, std::size_t runs) {
+    const std::size_t half = entries / 2;
+    fill(half, kHealthy);
+    for (const Contestant& contestant : contestants()) {
+        std::vector<Cost> costs;
+        for (std::size_t run = 0; run < runs; ++run) {
+            fill(half, kFailing);
+            costs.push_back(cost_of(contestant.forget));
+            if (const std::size_t left = read_number(kCount); left != half)
+                fail(std::string(contestant.name) + " left " + std::to_string(left) + " of " +
+                     std::to_string(half));
+        }
+        print(2 * half, contestant.name, std::move(costs));
+    }
+    core::FlowSelector healthy;
+    healthy.first = healthy.last = core::parse_address(kHealthy).value();
+    apply::ConntrackFlowApplier applier([](const std::function<void()>& call) { call(); });
+    if (!applier.forget(healthy))
+        fail("cannot empty the table");
+}
+
+struct Options {
+    std::vector<std::size_t> entries{10'000, 100'000, 1'000'000};
+    std::size_t runs = 5;
+    std::size_t buckets = 0;
+};
+
+Options parse(int count, char** arguments) {
+    Options options;
+    for (int i = 1; i + 1 < count; i += 2) {
+        const std::string name = arguments[i];
+        std::istringstream values(arguments[i + 1]);
+        std::vector<std::size_t> numbers;
+        for (std::string value; std::getline(values, value, ',');)
+            numbers.push_back(std::strtoul(value.c_str(), nullptr, 10));
+        if (numbers.empty() || std::ranges::count(numbers, 0U) != 0)
+            fail("a number is expected after " + name);
+        if (name == "--entries")
+            options.entries = numbers;
+        else if (name == "--runs")
+            options.runs = numbers[0];
+        else if (name == "--buckets")
+            options.buckets = numbers[0];
+        else
+            fail("unknown option " + name);
+    }
+    if (count % 2 == 0)
+        fail("options come in pairs");
+    return options;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    try {
+        const Options options = parse(count, arguments);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+            std::signal(signal, [](int) { interrupted = 1; });
+        const std::size_t needed = std::ranges::max(options.entries) + 1000;
+        const Setting limit(kMax, std::max(needed, read_number(kMax)));
+        const Setting buckets(kBuckets,
+                              options.buckets != 0 ? options.buckets : read_number(kBuckets));
+        if (unshare(CLONE_NEWNET) != 0)
+            fail("no network namespace (needs root)");
+        std::printf("# hash buckets: %zu; the kernel %s flows for deletion by itself\n",
+                    read_number(kBuckets), kernel_selects() ? "selects" : "cannot select");
+        std::printf("  entries  half of them forgotten by     cpu ms elapsed ms   spread\n");
+        for (const std::size_t entries : options.entries)
+            bench(entries, options.runs);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "conntrack_bench: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
