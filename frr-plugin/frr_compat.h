@@ -288,8 +288,8 @@ static inline void mh_zapi_rule_encode(struct zclient* zclient, bool add,
     r.priority = rule->priority;
     r.unique = rule->unique;
     /* all three families have to be set, or the encoder aborts */
-    r.family = rule->family;
-    r.filter.src_ip.family = r.filter.dst_ip.family = rule->family;
+    r.family = (uint8_t)rule->family;
+    r.filter.src_ip.family = r.filter.dst_ip.family = (uint8_t)rule->family;
     if (rule->src.family) {
         prefix_copy(&r.filter.src_ip, &rule->src);
         r.filter.filter_bm |= PBR_FILTER_SRC_IP;

@@ -9,6 +9,7 @@
  * thread.
  */
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 
 #include "frr_compat.h"

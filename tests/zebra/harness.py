@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from lab.frr import FRR_DIRECTORY, built, zebra_module
+from lab.frr import FRR_DIRECTORY, built, vtysh_binary, zebra_module
 from lab.kernel import Kernel
 from lab.ledger import Ledger
 from lab.netns import Namespace
@@ -91,6 +91,7 @@ class Router:
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
             shutil.chown(path, "frr", "frr")
+        (self.config_directory / "vtysh.conf").touch()
         self.log = self.run_directory / "zebra.log"
         self.ledger.add_namespace(name)
         self.namespace.create()
@@ -177,6 +178,13 @@ class Router:
 
     def status(self):
         return json.loads(self.vty("show zebra multihome json"))
+
+    def vtysh(self, *commands):
+        """Commands in our vtysh; "-b" instead reads frr.conf."""
+        argv = [str(vtysh_binary()), "-N", self.name]
+        for command in commands:
+            argv += [command] if command == "-b" else ["-c", command]
+        return self.namespace.run(*argv)
 
     # -- the kernel -----------------------------------------------------------------------------
 

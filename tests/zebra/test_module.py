@@ -366,6 +366,18 @@ def test_grace_time_is_configurable(router):
     assert "multihome" not in router.vty("show running-config")
 
 
+def test_commands_in_vtysh(router):
+    router.start_zebra()
+    assert "rulesHeld" in router.vtysh("show zebra multihome json")
+    router.vtysh("configure terminal", "zebra multihome grace 33")
+    assert "zebra multihome grace 33\n" in router.vtysh("show running-config")
+    router.vtysh("configure terminal", "no zebra multihome grace 33")
+    assert "zebra multihome" not in router.vtysh("show running-config")
+    (router.config_directory / "frr.conf").write_text("zebra multihome grace 44\n")
+    router.vtysh("-b")
+    assert router.status()["graceSeconds"] == 44
+
+
 def test_figures(router):
     client = router.start_zebra().client().ready()
     client.add_rules(*PAIR)
