@@ -117,14 +117,22 @@ bool is_among(const Line& line, const std::vector<const Line*>& lines) {
     return std::ranges::find(lines, &line) != lines.end();
 }
 
-LineHistory next_history(const Line& line, const Health& health, bool carries,
+/// A line that stands by gets flows too when the kernel falls through to it by itself, which may
+/// be over before the line is ever chosen to carry.
+bool kernel_uses(const Line& line, const PerFamily<std::vector<KernelNexthop>>& nexthops) {
+    return line.ifindex != 0 &&
+           std::ranges::find(nexthops[line.family], line.ifindex, &KernelNexthop::ifindex) !=
+               nexthops[line.family].end();
+}
+
+LineHistory next_history(const Line& line, const Health& health, bool carries, bool gets_flows,
                          const LineHistory* before) {
     LineHistory next;
     next.health = health;
     next.carried = carries;
     next.ifindex = line.ifindex != 0 || !before ? line.ifindex : before->ifindex;
     next.translated = translated_ranges(line);
-    next.owes_flows = !carries && (!before || before->carried || before->owes_flows);
+    next.owes_flows = !carries && (gets_flows || !before || before->carried || before->owes_flows);
     return next;
 }
 
@@ -159,24 +167,38 @@ void note_removed_lines(Decision& decision, const Config& config, const History&
     }
 }
 
-/// An address that vanished here may be in use there, or be back: then the line that has it now
-/// stands for its flows.
-void drop_regained(History& history) {
+/// The line that has the addresses again, or may yet get them back, stands for these flows. Returns
+/// what it uses of the range.
+std::vector<AddressRange> take_back(LineHistory& history, const Line& line,
+                                    const StaleFlows& entry) {
+    std::vector<AddressRange> in_use;
+    const bool may_return = line.key() == entry.line && line.blocked;
+    if (line.family == entry.line.family && (may_return || still_has(line, entry.translated_to)))
+        for (const AddressRange& range : without(entry.translated_to, history.translated))
+            history.translated.push_back(range);
+    for (const AddressRange& range : history.translated)
+        if (overlap(range, entry.translated_to))
+            in_use.push_back(range);
+    history.owes_flows = history.owes_flows || (!in_use.empty() && !history.carried);
+    return in_use;
+}
+
+/// An address that vanished may be back, or in use by another line.
+void drop_regained(Decision& decision) {
     std::vector<StaleFlows> left;
-    for (const StaleFlows& entry : history.vanished) {
+    for (StaleFlows& entry : decision.history.vanished) {
         std::vector<AddressRange> in_use;
-        for (auto& [key, line] : history.lines)
-            for (const AddressRange& range : line.translated)
-                if (overlap(range, entry.translated_to)) {
-                    in_use.push_back(range);
-                    line.owes_flows = line.owes_flows || !line.carried;
-                }
-        for (const AddressRange& range : without(entry.translated_to, in_use)) {
-            left.push_back(entry);
-            left.back().translated_to = range;
+        for (const LineReport& report : decision.lines) {
+            LineHistory& history = decision.history.lines.at(report.line.key());
+            const auto more = take_back(history, report.line, entry);
+            in_use.insert(in_use.end(), more.begin(), more.end());
+            // An uplink that is there again, but without these addresses, has lost them.
+            entry.address_gone = entry.address_gone || report.line.key() == entry.line;
         }
+        for (const AddressRange& range : without(entry.translated_to, in_use))
+            left.push_back({entry.line, entry.ifindex, range, entry.address_gone, entry.reason});
     }
-    history.vanished = std::move(left);
+    decision.history.vanished = std::move(left);
 }
 
 /// Can anything carry new flows of the family? A last resort that is down cannot: flows forgotten
@@ -232,7 +254,9 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     for (const Line& line : lines)
         health[line.key()] = health_of(line, lines, seen, history, now);
     PerFamily<Choice> choices;
+    PerFamily<std::vector<KernelNexthop>> nexthops;
     for (const Family family : kFamilies) {
+        nexthops[family] = default_nexthops(seen, family);
         choices[family] = choose(lines, health, family, config.last_resort);
         decision.choice_reason[family] = choices[family].reason;
     }
@@ -241,7 +265,8 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         const bool carries = is_among(line, choices[line.family].carrying);
         const bool stands_by = is_among(line, choices[line.family].standby);
         const LineHistory* before = find_history(history, key);
-        LineHistory next = next_history(line, health[key], carries, before);
+        LineHistory next =
+            next_history(line, health[key], carries, kernel_uses(line, nexthops), before);
         if (before)
             carry_over_ranges(next, line, *before, decision.history.vanished);
         add_transition(decision, key, before, health[key], now);
@@ -250,7 +275,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         decision.lines.push_back({line, health[key], carries, stands_by});
     }
     note_removed_lines(decision, config, history, now);
-    drop_regained(decision.history);
+    drop_regained(decision);
     collect_stale(decision, choices);
     decision.desired = make_desired(config, lines, decision.history.tables, choices);
     return decision;

@@ -214,6 +214,7 @@ TEST_F(Flows, AnotherTranslationLeavesRunningFlowsAlone) {
     router.decide_after(1s);
     EXPECT_EQ(router.stale(), (Names{"charter 192.0.2.10-192.0.2.10", kCharters[0]}))
         << "and when the line fails, all of them are owed";
+    kernel_follows();
     router.answer("charter");
     forgotten();
     router.decide_after(1s);
@@ -257,6 +258,53 @@ TEST_F(Flows, WhenAllIsRemovedNoFlowIsTouched) {
     kernel_follows();
     router.decide_after(1s);
     EXPECT_TRUE(router.stale().empty());
+}
+
+TEST_F(Flows, AnUplinkThatIsThereAgainKeepsItsFlows) {
+    const Config before = router.config;
+    router.config.uplinks.erase(router.config.uplinks.begin());
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters);
+    router.config = before;
+    charter4().nat = nat_none(); // its flows go on with the address they have
+    router.history.lines.clear();
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Names{"charter"});
+    EXPECT_EQ(router.stale(), kAtts);
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.stale(), kCharters);
+}
+
+TEST_F(Flows, AnUplinkThatIsThereAgainWithoutItsPoolHasLostIt) {
+    charter4().sources = {net("192.0.2.0/24")};
+    charter4().nat = nat_source("192.0.2.10");
+    router.decide_after(1s);
+    const Config before = router.config;
+    router.config.uplinks.erase(router.config.uplinks.begin());
+    router.decide_after(1s);
+    forgotten();
+    router.history.vanished = router.last.history.vanished; // the kernel refused
+    router.config = before;
+    charter4() = office_config().uplinks[0].family[Family::v4];
+    router.uplink("att").shutdown = true;
+    router.decide_after(1s);
+    ASSERT_EQ(router.carrying(), Names{"charter"});
+    EXPECT_EQ(router.stale(), (Names{"charter 192.0.2.10-192.0.2.10!", kAtts[0]}));
+}
+
+// A short loss of carrier: the kernel sends by table 253 and is back before anything was decided.
+TEST_F(Flows, WhatBeganOnALineThatOnlyStoodByIsOwedToo) {
+    forgotten();
+    std::erase_if(router.seen.routes, [](const KernelRoute& route) {
+        return route.table == kTableMain; // as after the interface was down for a moment
+    });
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Names{"charter"});
+    EXPECT_EQ(router.stale(), kAtts);
+    EXPECT_TRUE(forgettable().empty());
+    kernel_follows();
+    EXPECT_EQ(forgettable(), Names{"att"});
 }
 
 TEST_F(Flows, ARenamedUplinkKeepsItsFlows) {
