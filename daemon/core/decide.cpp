@@ -52,25 +52,26 @@ Verdict verdict_of(const Line& line, const Observation& seen) {
     return judge(found->second, line.uplink->timing.fail_after);
 }
 
-bool other_is_proven(const Line& line, const std::vector<Line>& lines, const History& history) {
-    return std::ranges::any_of(lines, [&](const Line& other) {
-        if (other.family != line.family || other.uplink == line.uplink || other.blocked)
-            return false;
-        const LineHistory* before = find_history(history, other.key());
-        return before && before->health.state == State::up;
-    });
+/// How many lines of each family can be used and were up.
+PerFamily<std::size_t> count_proven(const std::vector<Line>& lines, const History& history) {
+    PerFamily<std::size_t> proven{};
+    for (const Line& line : lines)
+        if (const LineHistory* before = find_history(history, line.key()))
+            proven[line.family] += !line.blocked && before->health.state == State::up;
+    return proven;
 }
 
-Health health_of(const Line& line, const std::vector<Line>& lines, const Observation& seen,
+Health health_of(const Line& line, std::size_t proven, const Observation& seen,
                  const History& history, Time now) {
     const LineHistory* before = find_history(history, line.key());
+    const bool itself = !line.blocked && before && before->health.state == State::up;
     const NeighbourState neighbour = gateway_state(line, seen);
     const HealthInput input{
         .blocked = line.blocked,
         .verdict = line.blocked ? Verdict{} : verdict_of(line, seen),
         .gateway_resolved =
             neighbour == NeighbourState::reachable || neighbour == NeighbourState::stale,
-        .other_proven = other_is_proven(line, lines, history),
+        .other_proven = proven > (itself ? 1U : 0U),
         .stable_for = line.uplink->timing.stable_for,
     };
     return evaluate(before ? std::optional(before->health) : std::nullopt, input, now);
@@ -251,8 +252,9 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     const auto lines = survey(config, decision.history.tables, seen);
 
     std::map<ProbeKey, Health> health;
+    const auto proven = count_proven(lines, history);
     for (const Line& line : lines)
-        health[line.key()] = health_of(line, lines, seen, history, now);
+        health[line.key()] = health_of(line, proven[line.family], seen, history, now);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;
     for (const Family family : kFamilies) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/line.hpp"
 
-#include "core/desired.hpp"
+#include "core/sources.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace multihomed::core {
@@ -122,18 +123,27 @@ bool bears(const Interface& interface, const Address& address) {
            interface.addresses.end();
 }
 
+/// Every address of this router, and the first interface that bears it.
+using Bearers = std::map<Address, const Interface*>;
+
+Bearers bearers_of(const Observation& seen) {
+    Bearers bearers;
+    for (const auto& [name, interface] : seen.interfaces)
+        for (const InterfaceAddress& own : interface.addresses)
+            bearers.try_emplace(own.address, &interface);
+    return bearers;
+}
+
 /// The interface of this router that answers to `address` on the link of `line`. A link-local
 /// address is another one on every link.
 std::optional<std::string> owner_of(const Address& address, const Interface& line,
-                                    const Observation& seen) {
+                                    const Bearers& bearers) {
     if (bears(line, address))
         return line.name;
-    if (is_link_local(address))
+    const auto found = bearers.find(address);
+    if (is_link_local(address) || found == bearers.end())
         return std::nullopt;
-    for (const auto& [name, interface] : seen.interfaces)
-        if (bears(interface, address))
-            return name;
-    return std::nullopt;
+    return found->second->name;
 }
 
 /// Can the kernel resolve `gateway` on this interface? IPv6 link-local addresses always.
@@ -156,7 +166,7 @@ std::string subnets_text(const Line& line) {
 /// A missing or self-pointing gateway makes the kernel resolve every address of the Internet on the
 /// link; an unreachable one blackholes. None of them is ever installed.
 std::optional<Blocked> check_gateway(const Line& line, const Interface& interface,
-                                     const Observation& seen) {
+                                     const Bearers& bearers) {
     const Gateway& typed = line.uplink->family[line.family].gateway;
     if (typed.kind == Gateway::Kind::none) {
         if (interface.point_to_point)
@@ -166,7 +176,7 @@ std::optional<Blocked> check_gateway(const Line& line, const Interface& interfac
                                               " is a broadcast interface"};
     }
     const std::string text = typed.address.to_string();
-    if (const auto owner = owner_of(typed.address, interface, seen))
+    if (const auto owner = owner_of(typed.address, interface, bearers))
         return Blocked{State::no_gateway,
                        "gateway " + text + " is this router's own address on " + *owner};
     if (typed.onlink || interface.point_to_point || connects(interface, typed.address))
@@ -202,65 +212,8 @@ void sort_unique(std::vector<Prefix>& prefixes) {
     prefixes.erase(rest.begin(), rest.end());
 }
 
-/// Does the connected subnet also belong to another line? Two modems that both hand out
-/// 192.168.1.0/24 are common; then only the addresses tell the lines apart.
-std::optional<std::string> shared_with(const Line& line, const Prefix& subnet,
-                                       const std::vector<Line>& lines) {
-    for (const Line& other : lines) {
-        if (other.uplink == line.uplink || other.family != line.family)
-            continue;
-        const auto overlaps = [&](const Prefix& theirs) { return theirs.overlaps(subnet); };
-        if (std::ranges::any_of(other.subnets, overlaps) ||
-            std::ranges::any_of(other.uplink->family[line.family].sources, overlaps))
-            return other.uplink->name;
-    }
-    return std::nullopt;
-}
-
-void add_sources(Line& line, const std::vector<Line>& lines) {
-    const auto& typed = line.uplink->family[line.family].sources;
-    line.sources.insert(line.sources.end(), typed.begin(), typed.end());
-    for (const Prefix& subnet : line.subnets) {
-        if (subnet.length() == address_bits(line.family))
-            continue; // the peer of a point-to-point interface: connected, but not ours
-        if (const auto other = shared_with(line, subnet, lines))
-            line.remarks.push_back(subnet.to_string() + " is also a prefix of uplink " + *other +
-                                   ": only this line's own addresses mark its packets");
-        else
-            line.sources.push_back(subnet);
-    }
-    drop_covered(line.sources);
-}
-
-/// How good a line's claim is to a source that another has too; the least wins, then the order of
-/// the configuration.
-int claim(const Line& line, const Prefix& source) {
-    const bool own = std::ranges::any_of(
-        line.addresses, [&](const Address& address) { return Prefix::host(address) == source; });
-    return (line.blocked ? 2 : 0) + (own ? 0 : 1);
-}
-
-void bind_sources(std::vector<Line>& lines) {
-    std::map<Prefix, const Line*> owners;
-    for (const Line& line : lines)
-        for (const Prefix& source : line.sources) {
-            const auto [owner, first] = owners.try_emplace(source, &line);
-            if (!first && claim(line, source) < claim(*owner->second, source))
-                owner->second = &line;
-        }
-    for (Line& line : lines)
-        for (const Prefix& source : line.sources) {
-            const Line& owner = *owners.at(source);
-            if (&owner == &line)
-                line.bound.push_back(source);
-            else
-                line.remarks.push_back(source.to_string() + " is a source of uplink " +
-                                       owner.uplink->name +
-                                       " too, which gets the packets that bear it");
-        }
-}
-
-void judge_readiness(Line& line, const Interface* interface, const Observation& seen) {
+void judge_readiness(Line& line, const Interface* interface, const Observation& seen,
+                     const Bearers& bearers) {
     line.blocked = check_interface(*line.uplink, interface);
     if (!interface)
         return;
@@ -268,7 +221,7 @@ void judge_readiness(Line& line, const Interface* interface, const Observation& 
     if (!line.blocked)
         line.blocked = check_address(line, *interface);
     if (!line.blocked)
-        line.blocked = check_gateway(line, *interface, seen);
+        line.blocked = check_gateway(line, *interface, bearers);
 }
 
 const Interface* find_interface(const Observation& seen, const std::string& name) {
@@ -324,10 +277,10 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const Obser
             sort_unique(line.subnets);
         }
     }
-    for (Line& line : lines) {
-        add_sources(line, lines);
-        judge_readiness(line, find_interface(seen, line.uplink->interface), seen);
-    }
+    add_shared_sources(lines);
+    const Bearers bearers = bearers_of(seen);
+    for (Line& line : lines)
+        judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers);
     bind_sources(lines);
     return lines;
 }

@@ -91,21 +91,11 @@ void add_line_rules(std::vector<Rule>& rules, const Line& line, const Owners& ow
                          .goto_priority = base + kRuleSources});
 }
 
-LineNat nat_of_uplink(const Uplink& uplink, const std::vector<Line>& lines) {
+LineNat nat_of_uplink(const Uplink& uplink) {
     LineNat nat{.uplink = uplink.name, .interface = uplink.interface};
-    for (const Family family : kFamilies) {
-        nat.nat[family] = nat_of(uplink, family);
-        // A family in which we do not steer this interface is not ours to police.
+    // A family in which we do not steer this interface is not ours to police.
+    for (const Family family : kFamilies)
         nat.sources[family] = {Prefix::any(family)};
-        for (const Line& line : lines)
-            if (line.uplink == &uplink && line.family == family)
-                nat.sources[family] = line.sources;
-        const bool steered = std::ranges::any_of(lines, [&](const Line& line) {
-            return line.uplink == &uplink && line.family == family;
-        });
-        if (!steered)
-            nat.nat[family].kind = Nat::Kind::none;
-    }
     return nat;
 }
 
@@ -150,9 +140,17 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
         plan.internal[prefix.family()].push_back(prefix);
     for (const Family family : kFamilies)
         drop_covered(plan.internal[family]);
+    std::map<const Uplink*, LineNat> nats;
     for (const Uplink& uplink : config.uplinks)
         if (!uplink.interface.empty())
-            plan.lines.push_back(nat_of_uplink(uplink, lines));
+            nats.emplace(&uplink, nat_of_uplink(uplink));
+    for (const Line& line : lines)
+        if (const auto found = nats.find(line.uplink); found != nats.end()) {
+            found->second.nat[line.family] = nat_of(*line.uplink, line.family);
+            found->second.sources[line.family] = line.sources;
+        }
+    for (auto& [uplink, nat] : nats)
+        plan.lines.push_back(std::move(nat));
     std::ranges::sort(plan.lines, {}, &LineNat::interface);
     return plan;
 }
