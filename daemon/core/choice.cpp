@@ -11,6 +11,7 @@ namespace {
 
 struct Rank {
     int tier = 0;
+    Time recovered{}; ///< of a line in hold
     std::uint32_t preference = 0;
     auto operator<=>(const Rank&) const = default;
 };
@@ -45,9 +46,10 @@ std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
     for (const Line& line : lines) {
         if (line.family != family || line.blocked)
             continue;
-        const State state = health.at(line.key()).state;
+        const auto& [state, since, reason, hold_until] = health.at(line.key());
+        const Time recovered = state == State::hold ? since : Time{};
         if (const auto tier = tier_of(state))
-            candidates.push_back({{*tier, preference_of(*line.uplink)}, &line, state});
+            candidates.push_back({{*tier, recovered, preference_of(*line.uplink)}, &line, state});
     }
     std::ranges::stable_sort(candidates, {}, &Candidate::rank);
     return candidates;

@@ -6,7 +6,8 @@
 // operator's preference:
 //   1. up, and init (nothing is known, assumed good)
 //   2. degraded
-//   3. hold (recovered, not yet trusted)
+//   3. hold (recovered, not yet trusted), the one that has lasted longest first: a line that comes
+//      and goes must not take the traffic back from one that stays
 //   4. down, only where the last resort is `keep` and nothing better is there
 // The lines that share the first rank carry, by weight (main's default). Those that share the
 // second stand by (table 253, which the kernel asks on its own when the first lose carrier).
