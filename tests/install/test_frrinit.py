@@ -2,7 +2,7 @@
 """multihomed under frrinit.sh and watchfrr, enabled by three lines in /etc/frr/daemons.
 
 The scripts know fixed paths only, so they run in namespaces of their own in which /etc/frr,
-/run/frr, /usr/lib/frr and /usr/bin/vtysh are private copies with our binaries among them.
+/usr/lib/frr and /usr/bin/vtysh are private copies with our binaries among them, and /run is empty.
 """
 
 import os
@@ -22,14 +22,14 @@ HOLDER = """
 set -e
 work=$1 build=$2
 mount -t tmpfs tmpfs "$work"
-mkdir "$work/lib" "$work/etc" "$work/run"
+mkdir "$work/lib" "$work/etc"
 cp -a /usr/lib/frr/. "$work/lib/"
 cp -a /etc/frr/daemons "$work/etc/"
 cp "$build/frr-plugin/multihomed" "$work/lib/"
-chown frr:frr "$work/etc" "$work/run"
+chown frr:frr "$work/etc"
 mount --bind "$work/lib" /usr/lib/frr
 mount --bind "$work/etc" /etc/frr
-mount --bind "$work/run" /run/frr
+mount -t tmpfs tmpfs /run
 mount --bind "$build/vtysh/vtysh" /usr/bin/vtysh
 ip link set lo up
 echo ready
@@ -66,8 +66,8 @@ class Machine:
         enter = ["nsenter", "-t", self._inside, "-m", "-n", "-p"]
         # to a file and not a pipe, which the daemons would hold open
         return subprocess.run(
-            [*enter, "sh", "-c", 'exec "$@" >/run/frr/out 2>&1', "run", *argv], check=check, timeout=60
-        ).returncode, self.read("/run/frr/out")
+            [*enter, "sh", "-c", 'exec "$@" >/run/out 2>&1', "run", *argv], check=check, timeout=60
+        ).returncode, self.read("/run/out")
 
     def read(self, path):
         return pathlib.Path(f"/proc/{self._inside}/root{path}").read_text()
