@@ -46,7 +46,8 @@ static struct {
     pthread_mutex_t lock;
     struct mh_kernel kernel;
     struct mh_rules rules;
-    uint32_t grace; /* seconds */
+    uint32_t grace;    /* seconds */
+    uint64_t rejected; /* requests that never came as far as the kernel */
     bool stopping;
     /* the failure that was logged last, so that a client that tries again fills no log */
     int logged_error;
@@ -225,10 +226,15 @@ static int perform_rule(const struct zebra_dplane_ctx* ctx,
     }
 }
 
-static void log_failure(int error, const char* name) {
+/* Requests that are wrong in themselves are told from those that the kernel refused. */
+static void log_failure(int error, uint64_t failures_before) {
     const struct mh_counters* counters = &state.rules.counters;
-    const char* what = counters->last_error == error ? counters->last_failure : name;
+    const char* what = counters->last_failure;
 
+    if (counters->failures == failures_before) {
+        state.rejected++;
+        what = "a rule that makes no sense";
+    }
     if (state.logged_error == error && strcmp(state.logged_failure, what) == 0)
         return;
     state.logged_error = error;
@@ -242,6 +248,7 @@ static void perform(struct zebra_dplane_ctx* ctx) {
     char* name = (char*)dplane_ctx_rule_get_ifname(ctx);
     const struct mh_descriptor descriptor = mh_descriptor_get(name, MH_ZAPI_IFNAMSIZ);
     const bool is_delete = dplane_ctx_get_op(ctx) == DPLANE_OP_RULE_DELETE;
+    const uint64_t failures_before = state.rules.counters.failures;
     int error = 0;
 
     if (dplane_ctx_get_vrf(ctx) != VRF_DEFAULT)
@@ -257,7 +264,7 @@ static void perform(struct zebra_dplane_ctx* ctx) {
 
     dplane_ctx_set_skip_kernel(ctx);
     if (error) {
-        log_failure(error, name);
+        log_failure(error, failures_before);
         mh_descriptor_put_failure(name, error);
         dplane_ctx_set_status(ctx, ZEBRA_DPLANE_REQUEST_FAILURE);
     } else {
@@ -406,6 +413,7 @@ void mh_module_status(struct mh_status* status) {
         int64_t oldest = mh_rules_oldest(rules);
 
         status->counters = rules->counters;
+        status->rejected = state.rejected;
         status->held = mh_rules_held(rules);
         status->grace = state.grace;
         status->grace_left = -1;

@@ -14,6 +14,7 @@
 /* A picture of the module for `show zebra multihome`. */
 struct mh_status {
     struct mh_counters counters;
+    uint64_t rejected; /* requests that never came as far as the kernel */
     size_t installed_v4;
     size_t installed_v6;
     size_t held;

@@ -35,6 +35,7 @@ static void show_json(struct vty* vty, const struct mh_status* status) {
     json_object_int_add(json, "expired", (int64_t)counters->expired);
     json_object_int_add(json, "failures", (int64_t)counters->failures);
     json_object_int_add(json, "failuresForeignRule", (int64_t)counters->foreign);
+    json_object_int_add(json, "rejected", (int64_t)status->rejected);
     json_object_int_add(json, "routesSwept", (int64_t)status->swept);
     if (counters->last_error) {
         json_object_string_add(json, "lastFailure", counters->last_failure);
@@ -61,8 +62,10 @@ static void show_text(struct vty* vty, const struct mh_status* status) {
             "  Held back %" PRIu64 ", reclaimed %" PRIu64 ", expired %" PRIu64
             ", stale routes removed %" PRIu64 "\n",
             counters->held, counters->reclaimed, counters->expired, status->swept);
-    vty_out(vty, "  Failures %" PRIu64 ", of them for another program's rule %" PRIu64 "\n",
-            counters->failures, counters->foreign);
+    vty_out(vty,
+            "  Failures %" PRIu64 ", of them for another program's rule %" PRIu64
+            "; senseless requests %" PRIu64 "\n",
+            counters->failures, counters->foreign, status->rejected);
     if (counters->last_error)
         vty_out(vty, "  Last failure: %s: %s\n", counters->last_failure,
                 safe_strerror(counters->last_error));

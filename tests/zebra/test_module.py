@@ -430,6 +430,9 @@ def test_bad_descriptors(router):
     client.expect("raw", unique=93, note="failed", ifname="/!19")
     assert router.zebra_lives()
     assert router.kernel.rules(4) == before
+    status = router.status()
+    assert status["failures"] == 0 and status["rejected"] == 2 * len(HOSTILE) + 4
+    assert router.log.read_text().count("makes no sense") < 10  # whoever repeats himself
 
 
 def test_rules_that_are_not_ours_pass_untouched(router):
