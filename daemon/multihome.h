@@ -70,10 +70,19 @@ bool mh_config_uplink_probe_icmp(const char* uplink, const char* target, bool pr
  * returns false when there is none. */
 bool mh_config_write(const struct mh_out* out);
 
-/* --- operation --- */
+/* --- operation; uplink NULL: all --- */
 
 bool mh_show_status(bool json, const struct mh_out* out);
+bool mh_show_uplinks(const char* uplink, bool json, const struct mh_out* out);
+bool mh_show_rules(bool json, const struct mh_out* out);
+bool mh_show_routes(bool json, const struct mh_out* out);
+bool mh_show_nat(bool json, const struct mh_out* out);
+/* limit: how many flows of the uplink are listed; without an uplink they are only counted. */
+bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const struct mh_out* out);
+
 bool mh_clear_uplink(const char* uplink, const struct mh_out* out);
+bool mh_clear_counters(const struct mh_out* out);
+bool mh_clear_conntrack(const char* uplink, const struct mh_out* out);
 
 enum mh_debug {
     MH_DEBUG_ZEBRA = 1,

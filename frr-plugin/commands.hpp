@@ -8,6 +8,7 @@
 #include "multihome.h"
 
 #include <exception>
+#include <stdexcept>
 #include <string>
 
 namespace multihomed::frr {
@@ -21,12 +22,14 @@ inline bool refuse(const mh_out* out, const std::string& reason) {
     return false;
 }
 
-/// Calls command(Commanded&), which says whether it was done.
+/// Calls command(Commanded&), which says whether it was done. std::invalid_argument is a refusal.
 template <class Command>
 bool run(const mh_out* out, Command command) {
     try {
         Commanded* daemon = commanded();
         return daemon ? command(*daemon) : refuse(out, "multihomed is not ready yet");
+    } catch (const std::invalid_argument& reason) {
+        return refuse(out, reason.what());
     } catch (const std::exception& error) {
         return refuse(out, std::string("internal error: ") + error.what());
     }

@@ -1,37 +1,152 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The operational commands of daemon/multihome.h.
+// The operational commands of daemon/multihome.h: each gathers what it takes from engine and
+// appliers, makes one message of it (runtime/status.hpp) and prints that as text or JSON.
 #include "commands.hpp"
+
+#include "runtime/status.hpp"
+
+#include <optional>
 
 using namespace multihomed;
 using namespace multihomed::frr;
 
+namespace {
+
+/// As run(), but a refusal is JSON too where JSON was asked for.
+template <class Command>
+bool show(const mh_out* out, bool json, Command command) {
+    return run(out, [&](Commanded& daemon) {
+        try {
+            const auto message = command(daemon);
+            print(out, json ? runtime::to_json(message) : runtime::to_text(message));
+            return true;
+        } catch (const std::invalid_argument& reason) {
+            if (!json)
+                return refuse(out, reason.what());
+            status::Refusal refusal;
+            refusal.set_error(reason.what());
+            print(out, runtime::to_json(refusal));
+            return false;
+        }
+    });
+}
+
+/// The uplink asked for, if one was. Throws std::invalid_argument if it does not exist.
+std::optional<std::string> known_uplink(Commanded& daemon, const char* uplink) {
+    if (!uplink)
+        return std::nullopt;
+    if (!core::find_uplink(daemon.config(), uplink))
+        throw std::invalid_argument(std::string("there is no uplink '") + uplink + "'");
+    return uplink;
+}
+
+core::Result<runtime::GuardCounts> guard_counts(Commanded& daemon) {
+    const auto counters = daemon.nat().counters();
+    if (!counters)
+        return counters.error();
+    return runtime::since_cleared(*counters, daemon.cleared_counters());
+}
+
+status::Uplinks gather_uplinks(Commanded& daemon, const std::optional<std::string>& uplink) {
+    const auto guards = guard_counts(daemon);
+    return runtime::uplinks(daemon.engine(), uplink, guards ? *guards : runtime::GuardCounts{},
+                            daemon.now());
+}
+
+status::Conntrack gather_conntrack(Commanded& daemon, const std::optional<std::string>& uplink,
+                                   std::size_t limit) {
+    const auto ranges = runtime::flow_ranges(daemon.engine(), uplink);
+    std::vector<apply::AddressRange> asked;
+    for (const runtime::FlowRange& range : ranges)
+        asked.push_back(range.range);
+    const auto counts = daemon.flows().count(asked);
+    std::vector<apply::FlowList> lists;
+    for (std::size_t i = 0; uplink && i < asked.size(); ++i)
+        if (auto list = daemon.flows().list(asked[i], limit)) {
+            limit -= std::min(limit, list->flows.size());
+            lists.push_back(std::move(*list));
+        }
+    return runtime::conntrack(ranges, counts, lists);
+}
+
+core::Result<std::string> forget_flows(Commanded& daemon, const std::string& uplink) {
+    std::uint64_t deleted = 0;
+    bool counted = true;
+    for (const runtime::FlowRange& range : runtime::flow_ranges(daemon.engine(), uplink)) {
+        core::FlowSelector selector;
+        selector.family = range.line.family;
+        selector.kind = core::FlowSelector::Kind::translated_to;
+        selector.first = range.range.first;
+        selector.last = range.range.last;
+        const auto report = daemon.flows().forget(selector);
+        if (!report)
+            return report.error();
+        deleted += report->deleted.value_or(0);
+        counted = counted && report->deleted.has_value();
+    }
+    return "Forgot " + (counted ? std::to_string(deleted) : "all") + " flows of uplink " + uplink +
+           "\n";
+}
+
+} // namespace
+
 extern "C" {
 
 bool mh_show_status(bool json, const mh_out* out) {
-    return run(out, [&](Commanded& daemon) {
-        std::string text;
-        for (const core::LineReport& report : daemon.engine().decision().lines) {
-            const char* state = core::to_string(report.health.state);
-            const core::ProbeKey key = report.line.key();
-            if (json)
-                text += std::string(text.empty() ? "" : ", ") + "{\"name\": \"" + key.uplink +
-                        "\", \"family\": \"" + core::to_string(key.family) + "\", \"state\": \"" +
-                        state + "\"}";
-            else
-                text += key.uplink + " " + core::to_string(key.family) + " " + state + ": " +
-                        report.health.reason + "\n";
-        }
-        print(out, json ? "{\"lines\": [" + text + "]}\n" : text);
-        return true;
+    return show(out, json,
+                [](Commanded& daemon) { return runtime::overview(daemon.engine(), daemon.now()); });
+}
+
+bool mh_show_uplinks(const char* uplink, bool json, const mh_out* out) {
+    return show(out, json, [&](Commanded& daemon) {
+        return gather_uplinks(daemon, known_uplink(daemon, uplink));
+    });
+}
+
+bool mh_show_rules(bool json, const mh_out* out) {
+    return show(out, json, [](Commanded& daemon) { return runtime::rules(daemon.engine()); });
+}
+
+bool mh_show_routes(bool json, const mh_out* out) {
+    return show(out, json, [](Commanded& daemon) { return runtime::routes(daemon.engine()); });
+}
+
+bool mh_show_nat(bool json, const mh_out* out) {
+    return show(out, json, [](Commanded& daemon) {
+        return runtime::nat_table(daemon.engine(), daemon.nat().verify(), guard_counts(daemon));
+    });
+}
+
+bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const mh_out* out) {
+    return show(out, json, [&](Commanded& daemon) {
+        return gather_conntrack(daemon, known_uplink(daemon, uplink), limit);
     });
 }
 
 bool mh_clear_uplink(const char* uplink, const mh_out* out) {
     return run(out, [&](Commanded& daemon) {
-        if (!core::find_uplink(daemon.config(), uplink))
-            return refuse(out, std::string("there is no uplink '") + uplink + "'");
-        daemon.restart_line(uplink);
+        daemon.restart_line(*known_uplink(daemon, uplink));
+        return true;
+    });
+}
+
+bool mh_clear_counters(const mh_out* out) {
+    return run(out, [&](Commanded& daemon) {
+        const auto counters = daemon.nat().counters();
+        if (!counters)
+            return refuse(out, counters.error().what);
+        daemon.cleared_counters() = *counters;
+        return true;
+    });
+}
+
+bool mh_clear_conntrack(const char* uplink, const mh_out* out) {
+    return run(out, [&](Commanded& daemon) {
+        const auto done = forget_flows(daemon, *known_uplink(daemon, uplink));
+        if (!done)
+            return refuse(out, done.error().what);
+        print(out, *done);
         return true;
     });
 }

@@ -280,12 +280,69 @@ DEFPY(show_multihome, show_multihome_cmd, "show multihome [json$json]", SHOW_STR
     return result(mh_show_status(json != NULL, &out));
 }
 
+DEFPY(show_multihome_uplink, show_multihome_uplink_cmd,
+      "show multihome uplink [WORD$mh_uplink] [json$json]",
+      SHOW_STR MH_STR "Everything about the lines\n" MH_UPLINK_NAME_STR JSON_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_show_uplinks(mh_uplink, json != NULL, &out));
+}
+
+DEFPY(show_multihome_rules, show_multihome_rules_cmd, "show multihome rules [json$json]",
+      SHOW_STR MH_STR "Policy rules: wanted, and what the kernel holds\n" JSON_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_show_rules(json != NULL, &out));
+}
+
+DEFPY(show_multihome_routes, show_multihome_routes_cmd, "show multihome routes [json$json]",
+      SHOW_STR MH_STR "Routes: wanted, and what the kernel holds\n" JSON_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_show_routes(json != NULL, &out));
+}
+
+DEFPY(show_multihome_nat, show_multihome_nat_cmd, "show multihome nat [json$json]",
+      SHOW_STR MH_STR "Translation, and what the egress guard dropped\n" JSON_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_show_nat(json != NULL, &out));
+}
+
+DEFPY(show_multihome_conntrack, show_multihome_conntrack_cmd,
+      "show multihome conntrack [uplink WORD$mh_uplink [limit (1-100000)$limit]] [json$json]",
+      SHOW_STR MH_STR "Translated flows by line\n"
+                      "List the flows of one line\n" MH_UPLINK_NAME_STR
+                      "How many flows are listed\n"
+                      "Number of flows (default 20)\n" JSON_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(
+        mh_show_conntrack(mh_uplink, limit_str ? (uint32_t)limit : 20, json != NULL, &out));
+}
+
 DEFPY(clear_multihome_uplink, clear_multihome_uplink_cmd, "clear multihome uplink WORD$mh_uplink",
       CLEAR_STR MH_STR
       "Judge a line anew, with empty statistics and without waiting\n" MH_UPLINK_NAME_STR) {
     struct mh_out out = to_vty(vty);
 
     return result(mh_clear_uplink(mh_uplink, &out));
+}
+
+DEFPY(clear_multihome_counters, clear_multihome_counters_cmd, "clear multihome counters",
+      CLEAR_STR MH_STR "Counters of the egress guard\n") {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_clear_counters(&out));
+}
+
+DEFPY(clear_multihome_conntrack, clear_multihome_conntrack_cmd,
+      "clear multihome conntrack uplink WORD$mh_uplink",
+      CLEAR_STR MH_STR "Forget translated flows\n"
+                       "Those of one line, whether it is well or not\n" MH_UPLINK_NAME_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_clear_conntrack(mh_uplink, &out));
 }
 
 /* --- debug --- */
@@ -403,8 +460,15 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_stable_for_cmd);
 
     install_element(VIEW_NODE, &show_multihome_cmd);
+    install_element(VIEW_NODE, &show_multihome_uplink_cmd);
+    install_element(VIEW_NODE, &show_multihome_rules_cmd);
+    install_element(VIEW_NODE, &show_multihome_routes_cmd);
+    install_element(VIEW_NODE, &show_multihome_nat_cmd);
+    install_element(VIEW_NODE, &show_multihome_conntrack_cmd);
     install_element(ENABLE_NODE, &show_debugging_multihome_cmd);
     install_element(ENABLE_NODE, &clear_multihome_uplink_cmd);
+    install_element(ENABLE_NODE, &clear_multihome_counters_cmd);
+    install_element(ENABLE_NODE, &clear_multihome_conntrack_cmd);
     install_element(ENABLE_NODE, &debug_multihome_cmd);
     install_element(CONFIG_NODE, &debug_multihome_cmd);
 }

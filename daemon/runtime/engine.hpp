@@ -81,6 +81,10 @@ public:
     bool stopped() const;
 
     const core::Decision& decision() const { return decision_; }
+    /// Of all probe targets, as of now; the observation has them as of the last update().
+    std::map<core::ProbeKey, std::vector<core::TargetFigures>> probe_figures(Time now) const {
+        return sensors_.probe_figures(now);
+    }
     const std::deque<Event>& events() const { return events_; }
     const std::map<core::ProbeKey, ForgottenFlows>& last_forgotten() const { return forgotten_; }
 

@@ -102,6 +102,11 @@ public:
     std::vector<Problem> problems() const;
     const std::map<core::Route::Key, Status>& routes() const { return route_status_; }
     const std::map<core::Rule, Status>& rules() const { return rule_status_; }
+    const Wanted& wanted() const { return wanted_; }
+    /// Everything that zebra was told and that is not known to be gone.
+    const std::map<core::Route::Key, core::Route>& sent_routes() const { return sent_routes_; }
+    /// What the nftables table holds, if we have put anything there.
+    const std::optional<core::NatPlan>& applied_nat() const { return applied_nat_; }
 
 private:
     void write_names();

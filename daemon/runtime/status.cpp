@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The lines and the whole: `show multihome` and `show multihome uplink`.
+#include "runtime/status.hpp"
+
+#include "core/kernel_view.hpp"
+#include "runtime/status_parts.hpp"
+
+#include <cmath>
+
+namespace multihomed::runtime {
+
+namespace {
+
+std::optional<double> loss_percent(const core::TargetFigures& figures) {
+    const std::uint32_t decided = figures.received + figures.lost;
+    if (decided == 0)
+        return std::nullopt;
+    return std::round(1000.0 * figures.lost / decided) / 10.0;
+}
+
+/// What the functions below take from: the engine, and what changes while it rests.
+struct View {
+    const Engine& engine;
+    Time now;
+    std::map<core::ProbeKey, std::vector<core::TargetFigures>> probes;
+
+    View(const Engine& of, Time at) : engine(of), now(at), probes(of.probe_figures(at)) {}
+    const std::vector<core::TargetFigures>& figures_of(const core::ProbeKey& key) const {
+        static const std::vector<core::TargetFigures> kNone;
+        const auto found = probes.find(key);
+        return found == probes.end() ? kNone : found->second;
+    }
+};
+
+/// One living target suffices for a line, so the best one speaks for it.
+void fill_figures(status::Line& to, const std::vector<core::TargetFigures>& targets) {
+    std::optional<double> loss;
+    std::optional<double> rtt;
+    for (const core::TargetFigures& target : targets) {
+        if (const auto of_target = loss_percent(target))
+            loss = std::min(loss.value_or(100.0), *of_target);
+        if (target.received > 0)
+            rtt = std::min(rtt.value_or(1e9), milliseconds_of(target.rtt_average));
+    }
+    if (loss)
+        to.set_loss_percent(*loss);
+    if (rtt)
+        to.set_rtt_ms(*rtt);
+}
+
+void fill(status::Line& to, const View& view, const core::LineReport& report) {
+    const core::ProbeKey key = report.line.key();
+    to.set_uplink(key.uplink);
+    to.set_interface(report.line.uplink->interface);
+    to.set_family(core::to_string(key.family));
+    to.set_state(core::to_string(report.health.state));
+    to.set_seconds(seconds_of(view.now - report.health.since));
+    to.set_reason(report.health.reason);
+    to.set_carries(report.carries);
+    to.set_stands_by(report.stands_by);
+    if (!report.line.blocked)
+        fill_figures(to, view.figures_of(key));
+}
+
+void fill(status::Exit& to, const Engine& engine, const core::KernelNexthop& nexthop) {
+    for (const auto& [name, interface] : engine.observation().interfaces)
+        if (interface.index == nexthop.ifindex)
+            to.set_interface(name);
+    to.set_uplink(uplink_at(engine.config(), to.interface()));
+    if (nexthop.gateway)
+        to.set_gateway(nexthop.gateway->to_string());
+    to.set_weight(nexthop.weight);
+}
+
+void add_way(status::Overview& to, const Engine& engine, core::Family family) {
+    const auto& decision = engine.decision();
+    const bool used = std::ranges::any_of(
+        decision.lines, [family](const auto& report) { return report.line.family == family; });
+    if (!used)
+        return;
+    status::Way& way = *to.add_ways();
+    way.set_family(core::to_string(family));
+    for (const auto& nexthop : core::default_nexthops(engine.observation(), family))
+        fill(*way.add_leaves_by(), engine, nexthop);
+    way.set_reason(decision.choice_reason[family]);
+    const auto foreign =
+        core::foreign_default(engine.observation(), family, decision.desired.routes);
+    if (!foreign)
+        return;
+    status::Exit& exit = *way.mutable_foreign_default();
+    if (!foreign->nexthops.empty())
+        fill(exit, engine, foreign->nexthops.front());
+}
+
+void fill_settlement(status::Settlement& to, const Engine& engine) {
+    const Reconciler& reconciler = engine.reconciler();
+    to.set_generation(static_cast<std::uint32_t>(reconciler.generation()));
+    to.set_settled(reconciler.settled());
+    to.set_nat_pending(reconciler.applied_nat() != reconciler.wanted().desired.nat);
+    const auto count = [](auto& list, const char* state) {
+        return static_cast<std::uint32_t>(std::ranges::count_if(
+            list, [state](const auto& each) { return each.state() == state; }));
+    };
+    const status::Routes all_routes = routes(engine);
+    const status::Rules all_rules = rules(engine);
+    to.set_routes_missing(count(all_routes.routes(), "missing") +
+                          count(all_routes.routes(), "waiting"));
+    to.set_rules_missing(count(all_rules.rules(), "missing") + count(all_rules.rules(), "waiting"));
+    to.set_routes_leaving(count(all_routes.routes(), "removing"));
+    to.set_rules_leaving(count(all_rules.rules(), "removing"));
+}
+
+void fill(status::Target& to, const core::TargetFigures& from, Time now) {
+    to.set_address(from.target.to_string());
+    to.set_sent(from.sent);
+    to.set_received(from.received);
+    to.set_lost(from.lost);
+    to.set_lost_in_a_row(from.consecutive_lost);
+    if (const auto loss = loss_percent(from))
+        to.set_loss_percent(*loss);
+    if (from.received > 0) {
+        to.set_rtt_ms(milliseconds_of(from.rtt_average));
+        to.set_rtt_deviation_ms(milliseconds_of(from.rtt_deviation));
+    }
+    if (from.last_reply)
+        to.set_seconds_since_reply(seconds_of(now - *from.last_reply));
+    to.set_last_error(from.last_error);
+}
+
+const char* neighbour_text(core::NeighbourState state) {
+    switch (state) {
+    case core::NeighbourState::incomplete:
+        return "incomplete";
+    case core::NeighbourState::failed:
+        return "failed";
+    case core::NeighbourState::stale:
+        return "stale";
+    case core::NeighbourState::reachable:
+        return "reachable";
+    case core::NeighbourState::none:
+        break;
+    }
+    return "none";
+}
+
+void fill_gateway(status::LineDetail& to, const core::Line& line, const core::Observation& seen) {
+    if (!line.gateway)
+        return;
+    to.set_gateway(line.gateway->to_string());
+    if (!line.resolves_gateway)
+        return;
+    const auto found = seen.neighbours.find({line.ifindex, *line.gateway});
+    to.set_neighbour(neighbour_text(found == seen.neighbours.end() ? core::NeighbourState::none
+                                                                   : found->second));
+}
+
+void fill(status::Forgotten& to, const ForgottenFlows& from) {
+    to.set_first(from.stale.translated_to.first.to_string());
+    to.set_last(from.stale.translated_to.last.to_string());
+    to.set_reason(from.stale.reason);
+    to.set_method(from.report.method == apply::ForgetReport::Method::one_message ? "kernel"
+                                                                                 : "dump");
+    if (from.report.deleted)
+        to.set_flows(static_cast<double>(*from.report.deleted));
+    to.set_took_ms(milliseconds_of(from.report.took));
+}
+
+void fill(status::LineDetail& to, const View& view, const core::LineReport& report,
+          const GuardCounts& guards) {
+    const core::Line& line = report.line;
+    const core::ProbeKey key = line.key();
+    fill(*to.mutable_line(), view, report);
+    if (report.health.state == core::State::hold && report.health.hold_until)
+        to.set_hold_seconds_left(std::max(0.0, seconds_of(*report.health.hold_until - view.now)));
+    for (const core::Address& address : line.addresses)
+        to.add_addresses(address.to_string());
+    for (const core::Prefix& subnet : line.subnets)
+        to.add_subnets(subnet.to_string());
+    for (const core::Prefix& source : line.sources)
+        to.add_sources(source.to_string());
+    for (const core::Prefix& bound : line.bound)
+        to.add_bound(bound.to_string());
+    fill_gateway(to, line, view.engine.observation());
+    fill_nat(*to.mutable_nat(), core::nat_of(*line.uplink, line.family));
+    if (line.probe_source)
+        to.set_probe_source(line.probe_source->to_string());
+    for (const core::TargetFigures& target : view.figures_of(key))
+        fill(*to.add_targets(), target, view.now);
+    for (const std::string& remark : line.remarks)
+        to.add_remarks(remark);
+    for (const apply::GuardCount& guard : guards)
+        if (guard.uplink == key.uplink && guard.family == key.family) {
+            to.mutable_guard()->set_packets(static_cast<double>(guard.packets));
+            to.mutable_guard()->set_bytes(static_cast<double>(guard.bytes));
+        }
+    if (const auto found = view.engine.last_forgotten().find(key);
+        found != view.engine.last_forgotten().end())
+        fill(*to.mutable_last_forgotten(), found->second);
+}
+
+void add_transitions(status::Uplink& to, const Engine& engine, Time now) {
+    const auto& events = engine.events();
+    for (auto event = events.rbegin(); event != events.rend(); ++event) {
+        const core::Transition& from = event->transition;
+        if (from.line.uplink != to.name())
+            continue;
+        status::Transition& transition = *to.add_transitions();
+        transition.set_seconds_ago(seconds_of(now - from.at));
+        transition.set_family(core::to_string(from.line.family));
+        if (from.from)
+            transition.set_from(core::to_string(*from.from));
+        if (from.to)
+            transition.set_to(core::to_string(*from.to));
+        transition.set_reason(from.reason);
+        transition.set_generation(static_cast<std::uint32_t>(event->generation));
+    }
+}
+
+void fill(status::Uplink& to, const core::Uplink& from) {
+    to.set_name(from.name);
+    to.set_description(from.description);
+    to.set_interface(from.interface);
+    to.set_preference(core::preference_of(from));
+    to.set_weight(from.weight);
+    to.set_shutdown(from.shutdown);
+}
+
+} // namespace
+
+status::Overview overview(const Engine& engine, Time now) {
+    const View view(engine, now);
+    status::Overview to;
+    to.set_configured(engine.config().enabled);
+    const core::Dataplane& dataplane = engine.observation().dataplane;
+    to.mutable_dataplane()->set_connected(dataplane.connected);
+    to.mutable_dataplane()->set_kind(dataplane_kind(dataplane));
+    to.mutable_dataplane()->set_module_version(dataplane.module_version);
+    fill_settlement(*to.mutable_settlement(), engine);
+    if (dataplane.known)
+        for (const std::string& loss : engine.reconciler().wanted().lowered.losses)
+            to.mutable_dataplane()->add_losses(loss);
+    for (const core::LineReport& report : engine.decision().lines)
+        fill(*to.add_lines(), view, report);
+    for (const core::Family family : core::kFamilies)
+        add_way(to, engine, family);
+    for (const Problem& problem : engine.reconciler().problems()) {
+        status::Problem& shown = *to.add_problems();
+        shown.set_object(problem.object);
+        shown.set_reason(problem.reason);
+    }
+    return to;
+}
+
+status::Uplinks uplinks(const Engine& engine, const std::optional<std::string>& name,
+                        const GuardCounts& guards, Time now) {
+    const View view(engine, now);
+    status::Uplinks all;
+    for (const core::Uplink& uplink : engine.config().uplinks) {
+        if (name && uplink.name != *name)
+            continue;
+        status::Uplink& to = *all.add_uplinks();
+        fill(to, uplink);
+        for (const core::LineReport& report : engine.decision().lines) {
+            if (report.line.uplink->name != uplink.name)
+                continue;
+            to.set_table(report.line.table);
+            fill(*to.add_lines(), view, report, guards);
+        }
+        add_transitions(to, engine, now);
+    }
+    return all;
+}
+
+} // namespace multihomed::runtime

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Small pieces that the status*.cpp files share.
+#pragma once
+
+#include "core/desired.hpp"
+#include "core/observation.hpp"
+#include "runtime/status.pb.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace multihomed::runtime {
+
+template <class Duration>
+double seconds_of(Duration duration) {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    // whole milliseconds: what is behind them is noise
+    return static_cast<double>(
+               std::chrono::duration_cast<std::chrono::milliseconds>(Milliseconds(duration))
+                   .count()) /
+           1000.0;
+}
+
+inline double milliseconds_of(core::Microseconds duration) {
+    return static_cast<double>(duration.count()) / 1000.0;
+}
+
+inline const char* dataplane_kind(const core::Dataplane& dataplane) {
+    return !dataplane.known ? "unknown" : dataplane.module ? "module" : "stock";
+}
+
+inline void fill_nat(status::Nat& to, const core::Nat& from) {
+    switch (from.kind) {
+    case core::Nat::Kind::none:
+        to.set_kind("none");
+        break;
+    case core::Nat::Kind::masquerade:
+        to.set_kind("masquerade");
+        break;
+    case core::Nat::Kind::source:
+        to.set_kind("source");
+        to.set_first(from.first.to_string());
+        to.set_last(from.last.to_string());
+        break;
+    }
+}
+
+/// The uplink whose interface has this name; empty if none has.
+inline std::string uplink_at(const core::Config& config, const std::string& interface) {
+    const auto found = std::ranges::find(config.uplinks, interface, &core::Uplink::interface);
+    return interface.empty() || found == config.uplinks.end() ? "" : found->name;
+}
+
+} // namespace multihomed::runtime
