@@ -231,7 +231,8 @@ class Multihomed(Driver):
 
     def _start(self, router):
         self.frr = Frr(self.lab)
-        self.frr.start_zebra(self.with_module)
+        # as docs/install.md recommends
+        self.frr.start_zebra(self.with_module, "--v6-rr-semantics", "-K", "60")
         self.frr.start("staticd")
         self.frr.start_multihomed()
         self.frr.configure(self._configuration or office_configuration(self.lab))
