@@ -27,7 +27,7 @@ need=(autoconf automake bison dpkg-dev flex gcc libc-ares-dev libcap-dev libelf-
 # from the binaries, those of the extra packages' modules too (tools/vtysh-commands.sh)
 case ${version:-$(apt-cache show --no-all-versions frr 2>/dev/null | sed -n 's/^Version: //p')} in
 8.* | '') need+=(libyang2-dev) ;;
-*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev lua5.3 frr-rpki-tools frr-snmp) ;;
+*) need+=(libyang-dev libprotobuf-c-dev protobuf-c-compiler liblua5.3-dev lua5.3 frr-rpki-rtrlib frr-snmp) ;;
 esac
 if [ "${1:-}" = --packages ]; then
     printf '%s\n' "${need[@]}"
