@@ -10,6 +10,7 @@ Multihomed  this product, with the zebra module or on stock zebra.
 The peers are set up as their users do it: no source rules, no guard.  Central: Driver.
 """
 
+import json
 import time
 
 from . import plan
@@ -237,6 +238,11 @@ class Multihomed(Driver):
         self.frr.start_multihomed()
         self.frr.configure(self._configuration or office_configuration(self.lab))
         self.wait_settled()
+        wait_for(self._all_up, 20.0, what="every line is up")
+
+    def _all_up(self):
+        lines = json.loads(self.frr.vtysh("show multihome json"))["lines"]
+        return lines and all(line["state"] == "up" for line in lines)
 
     def wait_settled(self, timeout=15.0):
         """Wait until main's defaults lead to the preferred line; returns the seconds it took."""

@@ -148,7 +148,8 @@ def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed
             for name, flow in traffic.healthy.items()
             if flow.refresh() or flow.broken
         ],
-        moves=traffic.moves(broken.at, end),
+        # a failover may be over before the fault has been noted down
+        moves=traffic.moves(broken.before, end),
         spoofed=lab.spoofed(),
     )
 
