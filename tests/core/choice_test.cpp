@@ -122,6 +122,25 @@ TEST_F(ChoiceTest, ABlockedLineIsPassedOverWhateverItsState) {
     EXPECT_EQ(names(choose().carrying), Names{"b"});
 }
 
+// A preferred line that comes and goes must not take the traffic back from one that stays.
+TEST_F(ChoiceTest, OfThoseOnHoldTheOneThatHasLastedLongest) {
+    add("preferred", State::hold, 10);
+    add("steady", State::hold, 20);
+    health[{"preferred", Family::v4}].since = at(std::chrono::seconds(9));
+    health[{"steady", Family::v4}].since = at(std::chrono::seconds(8));
+    EXPECT_EQ(names(choose().carrying), Names{"steady"});
+    EXPECT_EQ(names(choose().standby), Names{"preferred"});
+    health[{"preferred", Family::v4}].since = at(std::chrono::seconds(8));
+    EXPECT_EQ(names(choose().carrying), Names{"preferred"}) << "preference decides between equals";
+}
+
+TEST_F(ChoiceTest, HowLongALineHasBeenUpCountsForNothing) {
+    add("old", State::up, 20);
+    add("new", State::up, 10);
+    health[{"new", Family::v4}].since = at(std::chrono::seconds(9));
+    EXPECT_EQ(names(choose().carrying), Names{"new"});
+}
+
 TEST_F(ChoiceTest, FamiliesChooseForThemselves) {
     add("a", State::down, 1, Family::v4);
     add("b", State::up, 2, Family::v4);

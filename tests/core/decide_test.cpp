@@ -70,6 +70,26 @@ TEST(Decide, ASilentLineIsLeftAndComesBackPatiently) {
     EXPECT_FALSE(router.last.next_deadline);
 }
 
+// Both were dead; the less preferred line answers first. One move to it, one back when the
+// preferred one is trusted, and none between.
+TEST(Decide, AfterATotalFailureTheDefaultMovesNoMoreThanItMust) {
+    Router router = proven_office();
+    router.fall_silent("charter");
+    router.fall_silent("att");
+    router.decide_after(1s);
+    router.answer("att");
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Names{"att"});
+    router.answer("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Names{"att"});
+    router.decide_after(4s);
+    EXPECT_EQ(router.state("att"), State::up);
+    EXPECT_EQ(router.carrying(), Names{"att"});
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Names{"charter"});
+}
+
 TEST(Decide, FamiliesFailForThemselves) {
     Router router = proven_office();
     router.set_probe("charter", Family::v6, {silent("2001:db8:9::9", 3)});
