@@ -50,8 +50,9 @@ Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& interna
     Lowered lowered{.rules = {}, .protocol = kStockRuleProtocol, .losses = {}};
     const auto ingress = ingress_interfaces(seen);
     for (const Rule& rule : rules) {
-        if (rule.goto_priority != 0)
-            continue; // it only guards the suppressed lookup, which is gone too
+        const bool guards = rule.goto_priority != 0 || (rule.destination && rule.suppress_prefix_length);
+        if (guards)
+            continue; // the suppressed lookup of all destinations, which is gone too
         if (!rule.suppress_prefix_length) {
             spread(lowered.rules, rule, ingress);
             continue;

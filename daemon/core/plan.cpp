@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 namespace multihomed::core {
 
@@ -82,13 +83,43 @@ void add_line_rules(std::vector<Rule>& rules, const Line& line, const Owners& ow
              .priority = base + (is_wide(source, owners) ? kRuleWideSources : kRuleSources),
              .source = source,
              .table = line.table});
-    if (line.sources.empty())
-        return;
-    for (const Prefix& subnet : line.subnets)
-        rules.push_back({.family = line.family,
-                         .priority = base + kRuleLinkSubnets,
+}
+
+std::set<Prefix> link_subnets(const std::vector<Line>& lines) {
+    std::set<Prefix> subnets;
+    for (const Line& line : lines)
+        if (!line.sources.empty())
+            subnets.insert(line.subnets.begin(), line.subnets.end());
+    return subnets;
+}
+
+/// Of each subnet: 0 if it contains no other one, and one more than the highest that it contains.
+std::map<Prefix, std::uint32_t> levels_of(const std::set<Prefix>& subnets) {
+    std::map<Prefix, std::uint32_t> levels;
+    for (auto subnet = subnets.rbegin(); subnet != subnets.rend(); ++subnet) {
+        std::uint32_t level = 0; // what a prefix contains follows it in order
+        for (auto inner = levels.upper_bound(*subnet);
+             inner != levels.end() && subnet->contains(inner->first); ++inner)
+            level = std::max(level, inner->second + 1);
+        levels[*subnet] = std::min(level, kRuleLinkSubnetLevels - 1);
+    }
+    return levels;
+}
+
+void add_link_rules(std::vector<Rule>& rules, const std::set<Prefix>& subnets, std::uint32_t base) {
+    for (const auto& [subnet, level] : levels_of(subnets)) {
+        const std::uint32_t priority = base + kRuleLinkSubnets + 2 * level;
+        if (subnet.length() < address_bits(subnet.family()))
+            rules.push_back({.family = subnet.family(),
+                             .priority = priority,
+                             .destination = subnet,
+                             .table = kTableMain,
+                             .suppress_prefix_length = subnet.length()});
+        rules.push_back({.family = subnet.family(),
+                         .priority = priority + 1,
                          .destination = subnet,
                          .goto_priority = base + kRuleSources});
+    }
 }
 
 LineNat nat_of_uplink(const Uplink& uplink) {
@@ -121,6 +152,7 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
         used[line.family] = true;
         add_line_rules(rules, line, owners, config.rule_base);
     }
+    add_link_rules(rules, link_subnets(lines), config.rule_base);
     for (const Family family : kFamilies)
         if (used[family])
             rules.push_back({.family = family,

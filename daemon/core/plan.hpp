@@ -26,7 +26,10 @@
 
 namespace multihomed::core {
 
+/// Two rules for each link subnet, the narrower subnets before those that contain them: main, if it
+/// knows a part of the subnet better than the link does; else on to the sources.
 inline constexpr std::uint32_t kRuleLinkSubnets = 0;
+inline constexpr std::uint32_t kRuleLinkSubnetLevels = 5;
 inline constexpr std::uint32_t kRuleInternal = 10;
 inline constexpr std::uint32_t kRuleSources = 100;
 /// Rules of one priority are asked in the order in which they were added; the narrower source must

@@ -89,13 +89,21 @@ TEST_F(Plan, TablesOfTheOffice) {
 
 TEST_F(Plan, RulesOfTheOffice) {
     EXPECT_EQ(rules(), (Texts{
-                           "v4 10000: from all to 198.51.100.48/29 goto 10100",
-                           "v4 10000: from all to 203.0.113.56/29 goto 10100",
+                           "v4 10000: from all to 198.51.100.48/29 lookup 254 "
+                           "suppress_prefixlength 29",
+                           "v4 10000: from all to 203.0.113.56/29 lookup 254 "
+                           "suppress_prefixlength 29",
+                           "v4 10001: from all to 198.51.100.48/29 goto 10100",
+                           "v4 10001: from all to 203.0.113.56/29 goto 10100",
                            "v4 10010: from all lookup 254 suppress_prefixlength 0",
                            "v4 10100: from 198.51.100.48/29 lookup 1001",
                            "v4 10100: from 203.0.113.56/29 lookup 1002",
-                           "v6 10000: from all to 2001:db8:aa::/64 goto 10100",
-                           "v6 10000: from all to 2001:db8:cc::/64 goto 10100",
+                           "v6 10000: from all to 2001:db8:aa::/64 lookup 254 "
+                           "suppress_prefixlength 64",
+                           "v6 10000: from all to 2001:db8:cc::/64 lookup 254 "
+                           "suppress_prefixlength 64",
+                           "v6 10001: from all to 2001:db8:aa::/64 goto 10100",
+                           "v6 10001: from all to 2001:db8:cc::/64 goto 10100",
                            "v6 10010: from all lookup 254 suppress_prefixlength 0",
                            "v6 10100: from 2001:db8:aa::/64 lookup 1002",
                            "v6 10100: from 2001:db8:cc::/64 lookup 1001",
@@ -144,7 +152,7 @@ TEST_F(Plan, TableNumbersAndRuleBaseAreTheOperatorsToChoose) {
     EXPECT_TRUE(table(1001).empty());
     EXPECT_EQ(table(201).size(), 6U);
     EXPECT_TRUE(has_rule("v4 600: from 203.0.113.56/29 lookup 200"));
-    EXPECT_TRUE(has_rule("v4 500: from all to 203.0.113.56/29 goto 600"));
+    EXPECT_TRUE(has_rule("v4 501: from all to 203.0.113.56/29 goto 600"));
     EXPECT_TRUE(has_rule("v6 32767: from all lookup 253"));
 }
 
@@ -218,7 +226,7 @@ TEST_F(Plan, NothingConfiguredNothingWanted) {
 TEST_F(Plan, ThePeerOfAPointToPointLineIsKeptOffTheOtherLines) {
     router.config.uplinks[0] = uplink("dsl", "ppp0");
     add(router.seen, tunnel("ppp0", 9, {"100.64.3.7 peer 192.0.2.1/32"}));
-    EXPECT_TRUE(has_rule("v4 10000: from all to 192.0.2.1/32 goto 10100"));
+    EXPECT_TRUE(has_rule("v4 10001: from all to 192.0.2.1/32 goto 10100"));
     EXPECT_TRUE(has_rule("v4 10100: from 100.64.3.7/32 lookup 1001"));
     EXPECT_FALSE(has_rule("v4 10100: from 192.0.2.1/32 lookup 1001"));
     EXPECT_EQ(table(1001),
@@ -231,7 +239,28 @@ TEST_F(Plan, ASourceWithinAnotherLinesPrefixIsAskedFirst) {
     set_addresses("203.0.113.9/32", "203.0.113.57/24");
     EXPECT_TRUE(has_rule("v4 10100: from 203.0.113.9/32 lookup 1001"));
     EXPECT_TRUE(has_rule("v4 10101: from 203.0.113.0/24 lookup 1002"));
-    EXPECT_TRUE(has_rule("v4 10000: from all to 203.0.113.0/24 goto 10100"));
+    EXPECT_TRUE(has_rule("v4 10001: from all to 203.0.113.0/24 goto 10100"));
+}
+
+// main's better route to a part of a link is an inside network, unless it is another line's link.
+TEST_F(Plan, PartsOfALinkThatMainKnowsBetterAreInside) {
+    set_addresses("203.0.113.9/29", "203.0.113.57/24");
+    const Texts all = rules();
+    EXPECT_EQ(Texts(all.begin(), all.begin() + 4),
+              (Texts{"v4 10000: from all to 203.0.113.8/29 lookup 254 suppress_prefixlength 29",
+                     "v4 10001: from all to 203.0.113.8/29 goto 10100",
+                     "v4 10002: from all to 203.0.113.0/24 lookup 254 suppress_prefixlength 24",
+                     "v4 10003: from all to 203.0.113.0/24 goto 10100"}));
+}
+
+TEST_F(Plan, LinksOfAnyDepthStayBeforeTheOtherRules) {
+    router.config.internal.clear();
+    std::vector<InterfaceAddress> addresses;
+    for (int length = 8; length < 31; ++length)
+        addresses.push_back(interface_address(("10.0.0.1/" + std::to_string(length)).c_str()));
+    router.interface("eth2.5").addresses = addresses;
+    for (const Rule& rule : desired().rules)
+        EXPECT_TRUE(rule.goto_priority == 0 || rule.priority < 10000 + kRuleInternal);
 }
 
 TEST_F(Plan, NoSourceLeadsToTwoTables) {

@@ -139,7 +139,7 @@ class ByHand(Driver):
     def _rules(self, family):
         lines = list(enumerate(self.lab.lines, 1001))
         link = (lambda line: line.link4) if family == 4 else (lambda line: line.link6)
-        rules = [f"to {link(line)} priority 10000 goto 10100" for _, line in lines]
+        rules = [f"to {link(line)} priority 10001 goto 10100" for _, line in lines]
         rules += ["priority 10010 lookup main suppress_prefixlength 0"]
         rules += [
             f"from {prefix} priority 10100 lookup {table}"
