@@ -59,13 +59,14 @@ void Engine::update(Time now) {
     decision_ = core::decide(*config, seen_, history_, now);
     decided_config_ = config;
     history_ = decision_.history;
-    remember(now);
+    updated_ = now;
     steer_sensors(now);
     reconciler_.want(wanted());
+    remember();
     settle_debts(reconciler_.step(seen_, now));
 }
 
-void Engine::remember(Time now) {
+void Engine::remember() {
     for (const core::Transition& transition : decision_.transitions) {
         log_(level_of(transition), transition_text(transition));
         events_.push_back({transition, reconciler_.generation()});
@@ -77,13 +78,12 @@ void Engine::remember(Time now) {
         if (const auto found = seen_.probes.find(report.line.key()); found != seen_.probes.end())
             verdicts_[report.line.key()] =
                 core::judge(found->second, report.line.uplink->timing.fail_after).kind;
-    (void)now;
 }
 
 void Engine::restart_line(const std::string& uplink) {
     for (const core::Family family : core::kFamilies)
         if (const auto line = history_.lines.find({uplink, family}); line != history_.lines.end())
-            line->second.health = {};
+            line->second.health = {core::State::init, updated_, "restarted", std::nullopt};
     probes_.clear(); // the next update() tells the probers everything again
 }
 

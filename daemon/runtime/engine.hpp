@@ -89,7 +89,7 @@ public:
     const std::map<core::ProbeKey, ForgottenFlows>& last_forgotten() const { return forgotten_; }
 
 private:
-    void remember(Time now);
+    void remember();
     void steer_sensors(Time now);
     void resolve_gateways(Time now);
     void settle_debts(const std::vector<ForgottenFlows>& forgotten);
@@ -101,6 +101,7 @@ private:
     /// Decisions point into the configuration they were made from.
     std::shared_ptr<const core::Config> config_ = std::make_shared<core::Config>();
     bool stopping_ = false;
+    Time updated_{};
     core::Observation seen_;
     core::History history_;
     std::shared_ptr<const core::Config> decided_config_;

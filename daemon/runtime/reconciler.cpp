@@ -17,6 +17,9 @@ constexpr auto kStagePatience = 300ms;
 constexpr auto kSweepAgain = 100ms;
 constexpr auto kRetry = 1s;
 
+const std::string kNatObject = "nftables table inet multihome";
+const std::string kNamesObject = "table names";
+
 template <class T>
 bool contains(const std::vector<T>& sorted, const T& value) {
     return std::ranges::binary_search(sorted, value);
@@ -27,6 +30,24 @@ std::optional<std::uint32_t> ifindex_of(const core::Observation& seen, const std
     if (found == seen.interfaces.end())
         return std::nullopt;
     return found->second.index;
+}
+
+/// Do the addresses that a line had lost stand on an interface again?
+bool is_own_again(const core::StaleFlows& stale, const core::Observation& seen) {
+    if (!stale.address_gone)
+        return false;
+    return std::ranges::any_of(seen.interfaces, [&](const auto& entry) {
+        return std::ranges::any_of(entry.second.addresses, [&](const core::InterfaceAddress& own) {
+            return core::family_of(own.address) == stale.line.family &&
+                   own.address >= stale.translated_to.first &&
+                   own.address <= stale.translated_to.last;
+        });
+    });
+}
+
+std::string object_of(const core::StaleFlows& stale) {
+    return "flows of " + stale.line.uplink + " " + core::to_string(stale.line.family) +
+           " translated to " + stale.translated_to.first.to_string();
 }
 
 bool is_routed(const core::Observation& seen, const std::string& interface) {
@@ -68,6 +89,16 @@ bool translates_more(const core::NatPlan& now, const std::optional<core::NatPlan
             }));
 }
 
+/// Does the guard of `applied` watch every line of `wanted`? It may not know all of its sources yet,
+/// but lets none pass that it does not know.
+bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan& wanted) {
+    return std::ranges::all_of(wanted.lines, [&](const core::LineNat& line) {
+        return applied && std::ranges::any_of(applied->lines, [&](const core::LineNat& known) {
+                   return known.interface == line.interface;
+               });
+    });
+}
+
 } // namespace
 
 std::chrono::milliseconds Status::patience() const {
@@ -91,19 +122,23 @@ void Reconciler::forget_sent() {
 std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time now) {
     deadline_.reset();
     settled_ = false;
-    sweep_again(now);
-    write_names();
+    missing_ = 0;
+    sweep_again(seen, now);
+    write_names(now);
     write_sysctls(now);
-    if (!settle_nat(seen, now) || !seen.dataplane.known)
-        return {};
+    const bool translated = settle_nat(seen, now);
+    forget_untranslated(now);
     const core::KernelIndex kernel(seen);
-    const bool stands = settle_routes(kernel, now) && settle_rules(kernel, now);
-    // Flows wait for nothing but the kernel's own evidence, which may be there before zebra moves.
-    auto forgotten = forget_flows(seen, now);
+    const bool stands = translated && seen.dataplane.known && settle_routes(kernel, now) &&
+                        settle_rules(kernel, now);
+    // Flows wait for nothing but the kernel's own evidence, which may be there before zebra moves;
+    // but without any translation their successors would leave untranslated.
+    auto forgotten = applied_nat_ ? forget_flows(seen, now) : std::vector<ForgottenFlows>{};
     if (!stands)
         return forgotten;
     adopt_leftovers(seen);
-    settled_ = remove_rules(kernel, now) && remove_routes(kernel, now) && problems().empty();
+    const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
+    settled_ = cleared && missing_ == 0 && failures_.size() == failures_.count(kNamesObject);
     return forgotten;
 }
 
@@ -123,13 +158,25 @@ void Reconciler::record(const std::string& object, const core::Result<void>& res
     reason = result.error().what;
 }
 
-void Reconciler::write_names() {
+void Reconciler::write_names(Time now) {
     const auto& names = wanted_.desired.table_names;
-    if (names == written_names_)
+    if (names == written_names_) {
+        record(kNamesObject, {});
         return;
-    record("table names",
-           names.empty() ? appliers_.table_names.remove() : appliers_.table_names.apply(names));
-    written_names_ = names; // a name is a convenience: shown as a problem, not retried in a loop
+    }
+    if (names_retry_ && now < *names_retry_) {
+        wake(*names_retry_);
+        return;
+    }
+    // A name is a convenience: nothing waits for it.
+    const auto result =
+        names.empty() ? appliers_.table_names.remove() : appliers_.table_names.apply(names);
+    record(kNamesObject, result);
+    names_retry_.reset();
+    if (result)
+        written_names_ = names;
+    else
+        wake(names_retry_.emplace(now + kRetry));
 }
 
 void Reconciler::write_sysctls(Time now) {
@@ -146,45 +193,67 @@ void Reconciler::write_sysctls(Time now) {
     record("sysctls", result);
     written_sysctls_ = sysctls;
     sysctl_retry_.reset();
-    if (!result) {
-        sysctl_retry_ = now + kRetry;
-        wake(*sysctl_retry_);
-    }
+    if (!result)
+        wake(sysctl_retry_.emplace(now + kRetry));
 }
 
 bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
-    if (nat_retry_ && now < *nat_retry_) {
-        wake(*nat_retry_);
-        return false;
-    }
-    nat_retry_.reset();
     const core::NatPlan plan = applied_nat_
                                    ? with_lingering(wanted_.desired.nat, *applied_nat_, seen)
                                    : wanted_.desired.nat;
+    if (nat_retry_ && now < *nat_retry_) {
+        wake(*nat_retry_);
+        return guards_all(applied_nat_, plan);
+    }
+    nat_retry_.reset();
+    const auto result = change_nat(plan);
+    record(kNatObject, result);
+    if (result)
+        return true;
+    wake(nat_retry_.emplace(now + kRetry));
+    return guards_all(applied_nat_, plan);
+}
+
+core::Result<void> Reconciler::change_nat(const core::NatPlan& plan) {
     if (nat_suspect_ && applied_nat_) {
         const auto intact = appliers_.nat.verify();
-        if (intact && !*intact) {
-            log_(Level::warning,
-                 "nftables table inet multihome was changed by somebody; restoring");
-            applied_nat_.reset();
-        }
+        if (!intact)
+            return intact.error();
+        if (!*intact)
+            log_(Level::warning, kNatObject + " was changed by somebody; restoring");
+        nat_changed_ = nat_changed_ || !*intact;
     }
     nat_suspect_ = false;
-    if (applied_nat_ && plan == *applied_nat_)
-        return true;
+    if (applied_nat_ && plan == *applied_nat_ && !nat_changed_)
+        return {};
     const auto result = plan.lines.empty() ? appliers_.nat.remove() : appliers_.nat.apply(plan);
-    record("nftables table inet multihome", result);
-    if (!result) {
-        nat_retry_ = now + kRetry;
-        wake(*nat_retry_);
-        return false;
-    }
-    if (translates_more(plan, applied_nat_))
-        for (const core::FlowSelector& flows : wanted_.untranslated)
-            if (const auto done = appliers_.flows.forget(flows); !done)
-                log_(Level::warning, "untranslated flows: " + done.error().what);
+    if (!result)
+        return result;
+    if (nat_changed_ || translates_more(plan, applied_nat_))
+        untranslated_ = wanted_.untranslated;
+    nat_changed_ = false;
     applied_nat_ = plan;
-    return true;
+    return {};
+}
+
+/// Flows that began before their translation stood would stay untranslated for as long as they
+/// live.
+void Reconciler::forget_untranslated(Time now) {
+    if (untranslated_retry_ && now < *untranslated_retry_) {
+        wake(*untranslated_retry_);
+        return;
+    }
+    untranslated_retry_.reset();
+    core::Result<void> result;
+    std::erase_if(untranslated_, [&](const core::FlowSelector& flows) {
+        const auto done = appliers_.flows.forget(flows);
+        if (!done)
+            result = done.error();
+        return done.has_value();
+    });
+    record("untranslated flows", result);
+    if (!result)
+        wake(untranslated_retry_.emplace(now + kRetry));
 }
 
 bool Reconciler::needs_sending(Status& status, bool present, Time now) {
@@ -227,6 +296,7 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
         }
         // zebra shows an unreachable route only once the better one has been removed, further down.
         const bool waits = !present && !route.nexthops.empty() && !status.outranked;
+        missing_ += !present && !status.outranked ? 1 : 0;
         if (waits && now < status.sent + kStagePatience) {
             settled = false;
             wake(status.sent + kStagePatience);
@@ -251,6 +321,7 @@ bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
             ++status.attempts;
             wake(now + status.patience());
         }
+        missing_ += present ? 0 : 1;
         if (!present && now < status.sent + kStagePatience) {
             settled = false;
             wake(status.sent + kStagePatience);
@@ -263,11 +334,15 @@ bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
     return settled;
 }
 
-void Reconciler::sweep_again(Time now) {
+void Reconciler::sweep_again(const core::Observation& seen, Time now) {
     std::erase_if(sweeps_, [&](const auto& sweep) {
-        if (now < sweep.first)
+        const auto& [when, stale] = sweep;
+        if (now < when)
             return false;
-        if (const auto done = appliers_.flows.forget(sweep.second); !done)
+        // What has come back since may have new flows, which are well.
+        if (!core::may_forget(stale, seen) || is_own_again(stale, seen))
+            return true;
+        if (const auto done = appliers_.flows.forget(core::selector_of(stale)); !done)
             log_(Level::warning, "second sweep of stale flows: " + done.error().what);
         return true;
     });
@@ -277,10 +352,9 @@ void Reconciler::sweep_again(Time now) {
 
 std::vector<ForgottenFlows> Reconciler::forget_flows(const core::Observation& seen, Time now) {
     std::vector<ForgottenFlows> forgotten;
+    drop_settled_debts();
     for (const core::StaleFlows& stale : wanted_.stale) {
-        const std::string object = "flows of " + stale.line.uplink + " " +
-                                   core::to_string(stale.line.family) + " translated to " +
-                                   stale.translated_to.first.to_string();
+        const std::string object = object_of(stale);
         const auto retry = flow_retry_.find(object);
         if (retry != flow_retry_.end() && now < retry->second) {
             wake(retry->second);
@@ -297,11 +371,23 @@ std::vector<ForgottenFlows> Reconciler::forget_flows(const core::Observation& se
             continue;
         }
         flow_retry_.erase(object);
-        sweeps_.emplace_back(now + kSweepAgain, selector);
+        sweeps_.emplace_back(now + kSweepAgain, stale);
         wake(now + kSweepAgain);
         forgotten.push_back({stale, *done});
     }
     return forgotten;
+}
+
+/// A failure to forget is no problem any more when nothing is owed.
+void Reconciler::drop_settled_debts() {
+    std::erase_if(flow_retry_, [&](const auto& retry) {
+        const std::string& object = retry.first;
+        const bool owed = std::ranges::any_of(
+            wanted_.stale, [&](const auto& stale) { return object_of(stale) == object; });
+        if (!owed)
+            failures_.erase(object);
+        return !owed;
+    });
 }
 
 /// What bears our protocol number and nobody wants was left by a predecessor.

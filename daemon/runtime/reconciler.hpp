@@ -14,7 +14,8 @@
 // packet, and in a failover there is nothing to do for them. What is to be removed from them
 // lingers until no route leads there. Nothing is removed before its successor stands. Each failure
 // stays with its object, with the kernel's words, and is tried again with a growing delay; it never
-// holds up other objects for long.
+// holds up other objects for long. One exception: while a line's guard cannot be set up at all, no
+// route may lead to that line, and routing stays as it is.
 #pragma once
 
 #include "apply/flow_applier.hpp"
@@ -109,13 +110,16 @@ public:
     const std::optional<core::NatPlan>& applied_nat() const { return applied_nat_; }
 
 private:
-    void write_names();
+    void write_names(Time now);
     void write_sysctls(Time now);
     bool settle_nat(const core::Observation& seen, Time now);
+    core::Result<void> change_nat(const core::NatPlan& plan);
+    void forget_untranslated(Time now);
     bool settle_routes(const core::KernelIndex& kernel, Time now);
     bool settle_rules(const core::KernelIndex& kernel, Time now);
     std::vector<ForgottenFlows> forget_flows(const core::Observation& seen, Time now);
-    void sweep_again(Time now);
+    void drop_settled_debts();
+    void sweep_again(const core::Observation& seen, Time now);
     void adopt_leftovers(const core::Observation& seen);
     bool remove_rules(const core::KernelIndex& kernel, Time now);
     bool remove_routes(const core::KernelIndex& kernel, Time now);
@@ -132,6 +136,7 @@ private:
     Wanted wanted_;
     std::uint64_t generation_ = 0;
     bool settled_ = false;
+    std::size_t missing_ = 0; ///< wanted, and not in the kernel
     bool rules_announced_ = false;
 
     std::map<core::Route::Key, core::Route> sent_routes_;
@@ -139,13 +144,19 @@ private:
     std::map<core::Rule, Status> rule_status_;
     std::optional<core::NatPlan> applied_nat_;
     bool nat_suspect_ = true;
+    bool nat_changed_ = false; ///< by somebody, and not yet put right
     std::optional<Time> nat_retry_;
-    std::vector<core::TableName> written_names_;
+    /// Flows that began before their translation stood, not yet forgotten.
+    std::vector<core::FlowSelector> untranslated_;
+    std::optional<Time> untranslated_retry_;
+    /// Absent: a predecessor's may stand.
+    std::optional<std::vector<core::TableName>> written_names_;
+    std::optional<Time> names_retry_;
     std::vector<core::Sysctl> written_sysctls_;
     bool sysctls_suspect_ = true;
     std::optional<Time> sysctl_retry_;
     /// Forgotten a moment ago; swept once more for packets that were under way.
-    std::vector<std::pair<Time, core::FlowSelector>> sweeps_;
+    std::vector<std::pair<Time, core::StaleFlows>> sweeps_;
     std::map<std::string, Time> flow_retry_;
     std::map<std::string, std::string> failures_; ///< by object
     std::optional<Time> deadline_;
