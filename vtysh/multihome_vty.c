@@ -35,9 +35,11 @@ static struct mh_out to_vty(struct vty* vty) {
     return (struct mh_out){.print = print_to_vty, .to = vty};
 }
 
-/* The node's context: the name of the uplink being configured, kept where FRR keeps an xpath. */
-static const char* uplink_of(struct vty* vty) {
-    return VTY_CURR_XPATH;
+/* The node's context, the name of the uplink being configured, is kept at a depth of the xpath stack
+ * that no node reaches, and is not pushed: FRR's own `show`, which is in every node, takes what is
+ * pushed for a path in its data tree and aborts when it is not. */
+static char* uplink_of(struct vty* vty) {
+    return vty->xpath[VTY_MAXDEPTH - 1];
 }
 
 static int config_result(bool accepted) {
@@ -107,7 +109,8 @@ DEFUN_NOSH(multihome_uplink, multihome_uplink_cmd, MH_UPLINK_CMD, MH_UPLINK_HELP
 
     if (!mh_config_uplink(name, true, &out))
         return CMD_WARNING_CONFIG_FAILED;
-    VTY_PUSH_XPATH(MULTIHOME_UPLINK_NODE, name);
+    strlcpy(uplink_of(vty), name, sizeof(vty->xpath[0]));
+    vty->node = MULTIHOME_UPLINK_NODE;
     return CMD_SUCCESS;
 }
 

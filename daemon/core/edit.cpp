@@ -16,15 +16,6 @@ const char* family_words(Family family) {
     return family == Family::v4 ? "IPv4" : "IPv6";
 }
 
-/// What was typed, for a message: never longer than a line, never with control characters.
-std::string quoted(const std::string& text) {
-    constexpr std::size_t kLongest = 60;
-    std::string shown = to_utf8(text.substr(0, kLongest));
-    std::ranges::replace_if(
-        shown, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-    return "'" + shown + (text.size() > kLongest ? "...'" : "'");
-}
-
 Result<Address> typed_address(const std::string& text, Family family) {
     const auto address = parse_address(text);
     if (!address || family_of(*address) != family)

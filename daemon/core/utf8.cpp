@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/utf8.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -70,6 +71,14 @@ std::string to_utf8(std::string_view text) {
         text.remove_prefix(bytes == 0 ? 1 : bytes);
     }
     return result;
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t kLongest = 60;
+    std::string shown = to_utf8(text.substr(0, kLongest));
+    std::ranges::replace_if(
+        shown, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+    return "'" + shown + (text.size() > kLongest ? "...'" : "'");
 }
 
 } // namespace multihomed::core

@@ -13,5 +13,7 @@ namespace multihomed::core {
 bool is_printable_utf8(std::string_view text);
 /// The text with U+FFFD for every byte that does not belong to a UTF-8 sequence.
 std::string to_utf8(std::string_view text);
+/// In quotation marks, for a message: never longer than a line, never with control characters.
+std::string quoted(std::string_view text);
 
 } // namespace multihomed::core

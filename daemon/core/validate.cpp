@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/validate.hpp"
 
+#include "core/utf8.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -53,9 +55,9 @@ std::optional<std::string> refuse_uplink_name(const Config& config, const std::s
     // named so.
     for (const char* reserved : {"local", "main", "default", "unspec", "all", "cache"})
         if (name == reserved)
-            return "'" + name + "' means a routing table of the kernel's";
+            return quoted(name) + " means a routing table of the kernel's";
     if (is_number(name))
-        return "'" + name + "' would be taken for the number of a routing table";
+        return quoted(name) + " would be taken for the number of a routing table";
     if (!find_uplink(config, name) && config.uplinks.size() >= kMaxUplinks)
         return "there are " + std::to_string(kMaxUplinks) + " uplinks already, the limit";
     return std::nullopt;
@@ -66,7 +68,7 @@ std::optional<std::string> refuse_interface(const Config& config, const std::str
     const auto bad = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == '"' || c == ':'; };
     if (interface.empty() || interface.size() > kMaxInterfaceName ||
         std::ranges::any_of(interface, bad) || interface == "." || interface == "..")
-        return "'" + interface + "' cannot be the name of an interface (1 to 15 characters)";
+        return quoted(interface) + " cannot be the name of an interface (1 to 15 characters)";
     if (interface == "lo")
         return std::string("the loopback interface cannot be an uplink");
     for (const Uplink& other : config.uplinks)
