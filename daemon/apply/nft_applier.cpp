@@ -84,6 +84,7 @@ Result<void> NftablesNatApplier::change_to(const NatTableContent& wanted) {
     return create(wanted);
 }
 
+/// What the guard drops between the reading of its counters and the transaction goes uncounted.
 Result<void> NftablesNatApplier::create(const NatTableContent& wanted) {
     const auto old = read_counters();
     return commit(render_create(wanted, old ? *old : std::vector<CounterValue>()));

@@ -3,8 +3,8 @@
 // Translation and egress guard by nftables, in process: libnftables for changes and listings,
 // netlink for counters and notifications. Owns table `inet multihome` and never names another one.
 //
-// A change is one transaction. When the table is as the last apply() left it, only the elements
-// that differ are replaced; when it is not (a fresh start, leftovers of a killed daemon, somebody's
+// A change is one transaction. When the table is as the last apply() left it, only the sets that
+// differ are refilled; when it is not (a fresh start, leftovers of a killed daemon, somebody's
 // hand in it), the whole table is replaced and the guard's counters are carried over. "As we left
 // it" means: nftables' generation number has not moved, or nft's listing with handles, without
 // counter values, is the same text as then. apply() is central.

@@ -267,22 +267,24 @@ std::string render_create(const NatTableContent& content,
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {
     const std::string table = std::string(" inet ") + kNatTable + " ";
-    const auto command = [&](const char* verb, const std::string& set,
-                             const std::set<std::string>& elements) {
-        return elements.empty() ? "" : verb + table + set + " { " + joined(elements) + " }\n";
-    };
-    std::string text;
+    std::string flushes;
+    std::string declarations;
     for (const std::string& name : without(to.counters, from.counters))
-        text += "add counter" + table + name + "\n";
-    for (const auto& [set, elements] : to.elements) {
-        const std::set<std::string>& old = from.elements.at(set);
-        text += command("delete element", set, without(old, elements));
-        text += command("add element", set, without(elements, old));
-    }
+        declarations += "  counter " + name + " { }\n";
+    for_each_set([&](const SetLayout& set, Family family) {
+        const std::string name = set_name(set, family);
+        if (from.elements.at(name) == to.elements.at(name))
+            return;
+        flushes += std::string("flush ") + set.keyword + table + name + "\n";
+        declarations += set_declaration(set, family, to.elements.at(name));
+    });
+    if (!declarations.empty())
+        declarations = std::string("table inet ") + kNatTable + " {\n" + declarations + "}\n";
     // Last: until they are out of the map its elements hold on to the counters.
+    std::string deletions;
     for (const std::string& name : without(from.counters, to.counters))
-        text += "delete counter" + table + name + "\n";
-    return text;
+        deletions += "delete counter" + table + name + "\n";
+    return flushes + declarations + deletions;
 }
 
 std::string render_remove() {

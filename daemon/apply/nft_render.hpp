@@ -3,9 +3,11 @@
 // NatPlan -> the text of one nft transaction. Pure: no kernel, no library.
 //
 // The rules of table `inet multihome` are the same for every plan; a plan only decides what its
-// sets, maps and counters hold. So a change of the plan takes elements out and puts others in
+// sets, maps and counters hold. So a change of the plan refills the sets that differ
 // (render_update), and the rules, the hooks and the guard's counters are not touched. The whole
 // table is made anew (render_create) only when there is none or somebody else had his hands in it.
+// Sets are flushed and declared again, never changed by "add element": for that libnftables first
+// reads the interval sets of all tables, which takes seconds where somebody keeps large ones.
 // nat_table_content() is the central function; it also refuses what nft could not read back.
 #pragma once
 

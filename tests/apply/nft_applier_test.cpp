@@ -130,6 +130,14 @@ TEST_F(NftApplierPackets, GuardLetsLinkLocalSourcesPass) {
     EXPECT_EQ(dropped("charter", Family::v6), 0U);
 }
 
+TEST_F(NftApplier, GuardLetsDhcpClientsAskForAnAddress) {
+    const Wire bare("eth2.5", "isp5", 10);
+    apply(two_lines());
+    bare.broadcast('a');
+    EXPECT_EQ(bare.heard(), "0.0.0.0 a");
+    EXPECT_EQ(dropped("charter", Family::v4), 0U);
+}
+
 TEST_F(NftApplierPackets, GuardMindsLinesOnly) {
     const Wire lan("lan", "host", 30);
     apply(two_lines());

@@ -83,16 +83,18 @@ TEST(NftRender, CreatesInOneTransactionWithCountersCarriedOver) {
     EXPECT_EQ(std::ranges::count(text, '{'), std::ranges::count(text, '}'));
 }
 
-TEST(NftRender, UpdatesOnlyTheElementsThatDiffer) {
+TEST(NftRender, UpdateRefillsOnlyTheSetsThatDiffer) {
     core::NatPlan plan = two_lines();
     const NatTableContent before = content_of(plan);
     EXPECT_EQ(render_update(before, before), "");
-    plan.lines[1].nat[Family::v4] = source_nat("192.0.2.51", "192.0.2.51");
-    plan.lines[1].sources[Family::v4].push_back(prefix("203.0.113.0/24"));
+    plan.lines[1].nat[Family::v4] = masquerade();
     EXPECT_EQ(render_update(before, content_of(plan)),
-              "delete element inet multihome snat_v4 { \"eth2.5\" : 192.0.2.50 }\n"
-              "add element inet multihome snat_v4 { \"eth2.5\" : 192.0.2.51 }\n"
-              "add element inet multihome sources_v4 { \"eth2.5\" . 203.0.113.0/24 }\n");
+              "flush map inet multihome snat_v4\n"
+              "flush set inet multihome masquerade_v4\n"
+              "table inet multihome {\n"
+              "  map snat_v4 { type ifname : ipv4_addr; }\n"
+              "  set masquerade_v4 { type ifname; elements = { \"eth2.5\" } }\n"
+              "}\n");
 }
 
 TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {
@@ -100,12 +102,16 @@ TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {
     const NatTableContent before = content_of(plan);
     plan.lines[1].uplink = "cable";
     EXPECT_EQ(render_update(before, content_of(plan)),
-              "add counter inet multihome guard_cable_v4\n"
-              "add counter inet multihome guard_cable_v6\n"
-              "delete element inet multihome guards_v4 { \"eth2.5\" : \"guard_charter_v4\" }\n"
-              "add element inet multihome guards_v4 { \"eth2.5\" : \"guard_cable_v4\" }\n"
-              "delete element inet multihome guards_v6 { \"eth2.5\" : \"guard_charter_v6\" }\n"
-              "add element inet multihome guards_v6 { \"eth2.5\" : \"guard_cable_v6\" }\n"
+              "flush map inet multihome guards_v4\n"
+              "flush map inet multihome guards_v6\n"
+              "table inet multihome {\n"
+              "  counter guard_cable_v4 { }\n"
+              "  counter guard_cable_v6 { }\n"
+              "  map guards_v4 { type ifname : counter; elements = { "
+              "\"eth2.4\" : \"guard_att_v4\", \"eth2.5\" : \"guard_cable_v4\" } }\n"
+              "  map guards_v6 { type ifname : counter; elements = { "
+              "\"eth2.4\" : \"guard_att_v6\", \"eth2.5\" : \"guard_cable_v6\" } }\n"
+              "}\n"
               "delete counter inet multihome guard_charter_v4\n"
               "delete counter inet multihome guard_charter_v6\n");
 }

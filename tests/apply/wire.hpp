@@ -72,6 +72,21 @@ public:
         close(fd);
     }
 
+    /// A broadcast from an interface without an address, as DHCP clients send: from 0.0.0.0.
+    void broadcast(char mark) const {
+        const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const int on = 1;
+        ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on), 0);
+        ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name_.c_str(),
+                             static_cast<socklen_t>(name_.size())),
+                  0);
+        sockaddr_storage to{};
+        const socklen_t size = fill(to, "255.255.255.255", 67);
+        const ssize_t sent = sendto(fd, &mark, 1, 0, reinterpret_cast<sockaddr*>(&to), size);
+        ASSERT_TRUE(sent == 1 || errno == EPERM) << strerror(errno);
+        close(fd);
+    }
+
     /// "source mark" of the next datagram that arrives; empty when none does.
     std::string heard() const {
         pollfd wait{ear_, POLLIN, 0};

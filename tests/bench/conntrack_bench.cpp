@@ -55,8 +55,7 @@ std::size_t read_number(const char* path) {
     return value;
 }
 
-/// A setting of the machine, put back at the end through the file as it was opened: later the
-/// program is in a namespace that has no say in it.
+/// A setting of the machine, put back at the end.
 class Setting {
 public:
     Setting(const char* path, std::size_t value)
@@ -83,6 +82,25 @@ private:
     apply::File file_;
     std::size_t old_;
     bool changed_;
+};
+
+/// A network namespace of our own, left at the end: from within, the machine's settings are not
+/// ours.
+class Namespace {
+public:
+    Namespace() : outer_("/proc/self/ns/net", O_RDONLY) {
+        if (outer_.fd() < 0 || unshare(CLONE_NEWNET) != 0)
+            fail("no network namespace (needs root)");
+    }
+    ~Namespace() {
+        if (setns(outer_.fd(), CLONE_NEWNET) != 0)
+            std::perror("conntrack_bench: back to the machine's network namespace");
+    }
+    Namespace(const Namespace&) = delete;
+    Namespace& operator=(const Namespace&) = delete;
+
+private:
+    apply::File outer_;
 };
 
 void fill(std::size_t flows, const char* translated_to) {
@@ -243,8 +261,7 @@ int main(int count, char** arguments) {
         const Setting limit(kMax, std::max(needed, read_number(kMax)));
         const Setting buckets(kBuckets,
                               options.buckets != 0 ? options.buckets : read_number(kBuckets));
-        if (unshare(CLONE_NEWNET) != 0)
-            fail("no network namespace (needs root)");
+        const Namespace own;
         std::printf("# hash buckets: %zu; the kernel %s flows for deletion by itself\n",
                     read_number(kBuckets), kernel_selects() ? "selects" : "cannot select");
         std::printf("  entries  half of them forgotten by     cpu ms elapsed ms   spread\n");

@@ -43,6 +43,21 @@ void measure(const char* what, unsigned int lines, const std::function<void(std:
                 milliseconds.front(), milliseconds.back());
 }
 
+/// Another table with 50,000 ranges, as blocklists have them.
+void fill_a_foreign_table() {
+    FILE* nft = popen("nft -f -", "w"); // NOLINT
+    must(nft != nullptr, "nft");
+    std::fputs("add table inet other\ndelete table inet other\nadd table inet other\n"
+               "add set inet other large { type ipv4_addr; flags interval; }\n"
+               "add element inet other large { ",
+               nft);
+    for (int i = 0; i < 50000; ++i)
+        std::fprintf(nft, "%s%d.%d.%d.0/25", i == 0 ? "" : ", ", 20 + i / 65536, i / 256 % 256,
+                     i % 256);
+    std::fputs(" }\n", nft);
+    must(pclose(nft) == 0, "a large set");
+}
+
 void bench(unsigned int lines) {
     const auto privileged = [](const std::function<void()>& call) { call(); };
     const core::NatPlan plan = testing::many_lines(lines);
@@ -60,12 +75,15 @@ void bench(unsigned int lines) {
         changed.lines[1].nat[core::Family::v4] = testing::source_nat(to, to);
         must(applier.apply(changed).has_value(), "change");
     });
-    measure("a source prefix added", lines, [&](std::size_t i) {
+    const auto add_a_source = [&](std::size_t i) {
         core::NatPlan changed = plan;
         changed.lines[1].sources[core::Family::v4].push_back(
             testing::prefix("192.0." + std::to_string(i + 2) + ".0/24"));
         must(applier.apply(changed).has_value(), "change");
-    });
+    };
+    measure("a source prefix added", lines, add_a_source);
+    fill_a_foreign_table();
+    measure("the same beside a large set", lines, add_a_source);
     measure("verify", lines, [&](std::size_t) {
         const auto intact = applier.verify();
         must(intact && *intact, "verify");
