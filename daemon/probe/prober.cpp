@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::chrono::minutes kWindow{1};
 /// Probes that are due this soon go out with those that are due now; less than the jitter.
-constexpr std::chrono::milliseconds kTogether{5};
+constexpr std::chrono::milliseconds kTogether{10};
 
 /// Of up to 64 sockets with 64 packets each.
 constexpr int kDrainRounds = 8;

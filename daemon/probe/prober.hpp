@@ -3,7 +3,7 @@
 // The prober sends echo requests by every line to all its targets, in parallel, and keeps the
 // windows from which the lines are judged. Each target has its own schedule, spread over the
 // interval and jittered by a tenth so that targets and lines never fall into step; what falls due
-// within a few milliseconds goes out together, so that many lines do not mean as many wake-ups.
+// within ten milliseconds goes out together, so that many lines do not mean as many wake-ups.
 // It knows no event loop: the owner watches fd(), and calls on_time() when next_deadline() has
 // come. Before it judges a probe lost it looks whether the reply waits unread, so an owner that was
 // busy elsewhere sees no losses of its own making. One thread.
