@@ -33,6 +33,15 @@ def start(module_name, with_module):
     multihome.load(r1, f"{office.CWD}/r1/frr.conf", with_module)
     tgen.start_router()
     r1.with_module = with_module
+    wait_until_proven(r1)
+
+
+def wait_until_proven(r1):
+    """Until then the providers' own duplicate address detection may make a line look dead."""
+    def states():
+        answer = r1.vtysh_cmd("show multihome json", isjson=True) or {}
+        return [line["state"] for line in answer.get("lines", [])]
+    wait_for(lambda: states() == ["up"] * 4, 30, what="all lines answer")
 
 
 @pytest.fixture
@@ -124,6 +133,7 @@ def test_crash_leaves_no_leftovers_and_no_duplicates(r1):
     multihome.end_daemon(r1, "multihomed")
     r1.startDaemons(["multihomed"])
     r1.run("vtysh -b")
+    wait_until_proven(r1)
     test_rules(r1)
     test_routes(r1)
     test_nat_and_guard(r1)
