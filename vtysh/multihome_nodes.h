@@ -35,6 +35,9 @@
 #define MH_ROUTER_HELP "Enable a routing process\n" MH_STR
 #define MH_UPLINK_CMD "uplink WORD$mh_uplink"
 #define MH_UPLINK_HELP MH_UPLINK_STR MH_UPLINK_NAME_STR
+/* what no name can be: known in order to be refused as one */
+#define MH_UPLINK_WORDS_CMD "uplink WORD LINE..."
+#define MH_UPLINK_WORDS_HELP MH_UPLINK_HELP "A name is one word\n"
 
 #define MH_NODE_FIELDS                                                                             \
     .name = "multihome", .node = MULTIHOME_NODE, .parent_node = CONFIG_NODE,                       \

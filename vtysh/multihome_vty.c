@@ -103,15 +103,29 @@ DEFPY(mh_last_resort, mh_last_resort_cmd, "[no$no] last-resort ![<keep|withdraw>
 
 /* --- uplink NAME --- */
 
-DEFUN_NOSH(multihome_uplink, multihome_uplink_cmd, MH_UPLINK_CMD, MH_UPLINK_HELP) {
-    const char* name = argv[1]->arg;
+/* The lines of a refused uplink have to be refused too. Outside the node `interface` would be FRR's
+ * own command, and a `shutdown` behind it would take the interface down. No uplink has the empty
+ * name. */
+static int enter_uplink(struct vty* vty, const char* name) {
     struct mh_out out = to_vty(vty);
+    bool accepted = mh_config_uplink(name, true, &out);
 
-    if (!mh_config_uplink(name, true, &out))
-        return CMD_WARNING_CONFIG_FAILED;
-    strlcpy(uplink_of(vty), name, sizeof(vty->xpath[0]));
+    strlcpy(uplink_of(vty), accepted ? name : "", sizeof(vty->xpath[0]));
     vty->node = MULTIHOME_UPLINK_NODE;
-    return CMD_SUCCESS;
+    return config_result(accepted);
+}
+
+DEFUN_NOSH(multihome_uplink, multihome_uplink_cmd, MH_UPLINK_CMD, MH_UPLINK_HELP) {
+    return enter_uplink(vty, argv[1]->arg);
+}
+
+DEFUN_NOSH(multihome_uplink_words, multihome_uplink_words_cmd, MH_UPLINK_WORDS_CMD,
+           MH_UPLINK_WORDS_HELP) {
+    char* name = argv_concat(argv, argc, 1);
+    int entered = enter_uplink(vty, name);
+
+    XFREE(MTYPE_TMP, name);
+    return entered;
 }
 
 DEFPY(no_multihome_uplink, no_multihome_uplink_cmd, "no uplink WORD$mh_uplink",
@@ -440,6 +454,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_NODE, &mh_rule_priority_cmd);
     install_element(MULTIHOME_NODE, &mh_last_resort_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_cmd);
+    install_element(MULTIHOME_NODE, &multihome_uplink_words_cmd);
     install_element(MULTIHOME_NODE, &no_multihome_uplink_cmd);
 
     install_element(MULTIHOME_UPLINK_NODE, &uplink_interface_cmd);

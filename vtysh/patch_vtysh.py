@@ -42,6 +42,12 @@ def patch_vtysh(vtysh):
     vtysh.sub(r'(\{\s*\.name = "pathd", \.flag = )VTYSH_PATHD([^}]*\},)',
               r'{.name = "multihomed", .flag = VTYSH_MULTIHOMED\2\n\t\1VTYSH_PATHD\2')
     vtysh.sub(r"\nvoid vtysh_init_vty\(void\)", r'\n#include "multihome_vtysh.inc"\n\nvoid vtysh_init_vty(void)')
+    # a refused `uplink` is entered, at the prompt and from a file
+    vtysh.sub(r'(#include "vtysh/vtysh.h"\n)', r'\1static bool mh_enters_refused(const struct cmd_element *cmd);\n')
+    for function, failed in (("static int vtysh_execute_func", "cmd_stat != CMD_SUCCESS && cmd_stat != CMD_ERR_NO_DAEMON"),
+                             ("int vtysh_config_from_file", "cmd_stat != CMD_SUCCESS")):
+        vtysh.sub(rf"(\n{function}\(.*?if \({failed})(\)\s+break;\s+if \(cmd->func\))",
+                  r"\1 && !mh_enters_refused(cmd)\2")
     vtysh.sub(r"(\tcmd_init\(0\);\n)", r"\1\tmultihome_vtysh_init();\n")
 
 

@@ -72,12 +72,12 @@ std::string words_of(const std::string& line) {
     return words;
 }
 
-/// Calls change(uplink) for the uplink of that name.
+/// Calls change(uplink) for the uplink of that name; the empty one stands for a name that was refused.
 template <class Change>
 Refusal with_uplink(Config& config, const std::string& name, Change change) {
     const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
     if (found == config.uplinks.end())
-        return "there is no uplink " + quoted(name);
+        return name.empty() ? "the uplink was refused" : "there is no uplink " + quoted(name);
     return change(*found);
 }
 

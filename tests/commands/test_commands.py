@@ -158,6 +158,21 @@ def test_names_that_are_refused(vty):
     assert vty.running_config() == ["router multihome"]
 
 
+def test_the_lines_of_a_refused_uplink_are_refused(vty):
+    """Else `interface` and `shutdown` would reach FRR's own interface."""
+    for name in ("main", "two words", "a" * 300):
+        vty.enter("before")
+        result, printed = vty.run(f"uplink {name}")
+        assert result == CONFIG_FAILED and printed.startswith("% an uplink's name" if name != "main" else "% 'main'")
+        for line in ("interface eth1", "shutdown", "description x", "ip gateway 192.0.2.1", "no ip nat"):
+            assert vty.run(line) == (CONFIG_FAILED, "% the uplink was refused\n"), line
+        vty.accept("exit", "uplink after", "weight 3")
+        assert vty.running_config() == ["router multihome", " uplink before", " exit",
+                                        " uplink after", "  weight 3", " exit"]
+        vty.run("!config")
+        vty.accept("no router multihome")
+
+
 def test_entering_another_uplink_leaves_the_one_before(vty):
     vty.enter("a")
     vty.accept("weight 2", "uplink b", "weight 3", "exit", "uplink a", "preference 5")
