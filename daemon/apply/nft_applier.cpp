@@ -14,7 +14,6 @@
 #include <new>
 #include <sys/socket.h>
 #include <tuple>
-#include <unistd.h>
 #include <utility>
 
 namespace multihomed::apply {
@@ -44,6 +43,34 @@ Error about_table(int code, const std::string& what) {
 
 bool says_absent(const Error& error) {
     return error.what.find(std::strerror(ENOENT)) != std::string::npos;
+}
+
+/// The present generation, and this process as the kernel calls it in notifications.
+Result<NftEvent> ask_generation() {
+    NetfilterSocket socket;
+    if (const auto opened = socket.open(); !opened)
+        return opened.error();
+    const NlMessage message =
+        make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
+    std::optional<NftEvent> generation;
+    const auto answered = socket.request(*message, [&](const nlmsghdr& header) {
+        if (const NftEvent event = decode_nft_event(header);
+            event.kind == NftEvent::Kind::generation)
+            generation = event;
+        return true;
+    });
+    if (!answered)
+        return about_table(answered.error().code, "generation: " + answered.error().what);
+    if (!generation)
+        return about_table(EPROTO, "generation: not told");
+    return *generation;
+}
+
+Result<std::uint32_t> read_generation() {
+    const auto asked = ask_generation();
+    if (!asked)
+        return asked.error();
+    return asked->generation;
 }
 
 } // namespace
@@ -182,26 +209,6 @@ Result<std::string> NftablesNatApplier::list() {
     return listing;
 }
 
-Result<std::uint32_t> NftablesNatApplier::read_generation() {
-    NetfilterSocket socket;
-    if (const auto opened = socket.open(); !opened)
-        return opened.error();
-    const NlMessage message =
-        make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
-    std::optional<std::uint32_t> generation;
-    const auto answered = socket.request(*message, [&](const nlmsghdr& header) {
-        if (const NftEvent event = decode_nft_event(header);
-            event.kind == NftEvent::Kind::generation)
-            generation = event.generation;
-        return true;
-    });
-    if (!answered)
-        return about_table(answered.error().code, "generation: " + answered.error().what);
-    if (!generation)
-        return about_table(EPROTO, "generation: not told");
-    return *generation;
-}
-
 Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
     NetfilterSocket socket;
     if (const auto opened = socket.open(); !opened)
@@ -235,6 +242,13 @@ Result<void> NftMonitor::open() {
         // A burst of others' changes should not cost us notifications; without it, it only does.
         (void)setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &kMonitorBuffer, sizeof kMonitorBuffer);
         result = socket_.join(NFNLGRP_NFTABLES);
+        if (!result)
+            return;
+        const auto asked = ask_generation();
+        if (asked)
+            self_ = asked->process;
+        else
+            result = asked.error();
     });
     return result;
 }
@@ -256,15 +270,13 @@ bool NftMonitor::on_readable() {
 }
 
 bool NftMonitor::note(std::span<const std::uint8_t> bytes) {
-    const auto self = static_cast<std::uint32_t>(getpid());
     bool changed = false;
     for_each_message(bytes, [&](const nlmsghdr& header) {
         const NftEvent event = decode_nft_event(header);
         if (event.kind == NftEvent::Kind::our_table)
             ours_in_transaction_ = true;
         if (event.kind == NftEvent::Kind::generation) {
-            // Seen from another pid namespace our own changes look foreign, which costs a verify().
-            changed = changed || (ours_in_transaction_ && event.process != self);
+            changed = changed || (ours_in_transaction_ && event.process != self_);
             ours_in_transaction_ = false;
         }
         return true;

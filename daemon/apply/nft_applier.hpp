@@ -53,7 +53,6 @@ private:
     core::Result<bool> is_as_left();
     core::Result<std::string> run(const std::string& commands, unsigned int output_flags);
     core::Result<std::string> list();
-    core::Result<std::uint32_t> read_generation();
     core::Result<std::vector<CounterValue>> read_counters();
 
     core::Privileged privileged_;
@@ -80,6 +79,7 @@ private:
 
     core::Privileged privileged_;
     NetfilterSocket socket_;
+    std::uint32_t self_ = 0; ///< as the kernel calls us; in a container that is not getpid()
     bool ours_in_transaction_ = false; ///< the transaction being told of has touched our table
 };
 

@@ -21,7 +21,9 @@ struct NftEvent {
     };
     Kind kind = Kind::other;
     std::uint32_t generation = 0; ///< its number, which grows by one a transaction of any table
-    std::uint32_t process = 0;    ///< of a generation: who asked for it; 0 when not told
+    /// Who made the generation; in the answer to NFT_MSG_GETGEN, who asks. A pid of the initial
+    /// namespace whatever the reader's is; 0 when not told.
+    std::uint32_t process = 0;
 
     bool operator==(const NftEvent&) const = default;
 };

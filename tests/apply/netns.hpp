@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <string>
@@ -38,6 +39,22 @@ inline std::string output_of(const std::string& command) {
         output.append(part, got);
     pclose(pipe);
     return output;
+}
+
+/// What `body` returns as the first process of a new pid namespace, where getpid() is 1.
+inline int status_in_pid_namespace(const std::function<int()>& body) {
+    const auto status_of = [](pid_t process) {
+        int status = -1;
+        const bool ended = waitpid(process, &status, 0) == process && WIFEXITED(status);
+        return ended ? WEXITSTATUS(status) : -1;
+    };
+    const pid_t outer = fork();
+    if (outer != 0)
+        return status_of(outer);
+    if (unshare(CLONE_NEWPID) != 0) // holds for children only
+        _exit(EXIT_FAILURE);
+    const pid_t first = fork();
+    _exit(first == 0 ? body() : status_of(first));
 }
 
 /// This thread, and what it starts, lives in a new namespace while the object lives.

@@ -444,6 +444,17 @@ TEST_F(NftApplier, MonitorTellsOthersDeedsFromOurOwn) {
     EXPECT_TRUE(monitor.on_readable()) << "theirs is not hidden by ours that follows";
 }
 
+TEST_F(NftApplier, MonitorKnowsOurOwnDeedsInAContainer) {
+    const int status = status_in_pid_namespace([] {
+        NftMonitor monitor(always());
+        NftablesNatApplier applier(always());
+        if (!monitor.open() || !applier.apply(two_lines()))
+            return 1;
+        return monitor.on_readable() ? 2 : 0;
+    });
+    EXPECT_EQ(status, 0) << "2: our own change looked foreign";
+}
+
 TEST_F(NftApplier, MonitorSaysMaybeWhenNotificationsWereLost) {
     NftMonitor monitor(always());
     ASSERT_TRUE(monitor.open());
