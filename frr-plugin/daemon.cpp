@@ -129,6 +129,7 @@ void Daemon::save() {
 }
 
 void Daemon::open_edges() {
+    nat_.open();
     if (const auto opened = observer_.open(); !opened) {
         zlog_err("cannot watch the kernel: %s", opened.error().what.c_str());
     } else {

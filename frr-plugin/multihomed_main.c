@@ -130,10 +130,25 @@ static void refuse_other_frr(const char* progname) {
     exit(1);
 }
 
+/* One descriptor for each line's probes; Debian's frr.service allows 1024 altogether. */
+static void allow_many_descriptors(void) {
+    const struct rlimit wanted = {.rlim_cur = 4096, .rlim_max = 4096};
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted.rlim_cur)
+        return;
+    if (limit.rlim_max > wanted.rlim_max)
+        limit.rlim_cur = wanted.rlim_cur;
+    else
+        limit = wanted; /* root may; otherwise it stays as it was */
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char** argv) {
     static const struct option long_options[] = {{0}};
 
     refuse_other_frr(argv[0]);
+    allow_many_descriptors();
     frr_preinit(&multihomed_di, argc, argv);
     frr_opt_add("", long_options, "");
     for (;;) {

@@ -181,16 +181,24 @@ Result<std::vector<GuardCount>> NftablesNatApplier::counters() {
     return counts;
 }
 
+void NftablesNatApplier::open() {
+    privileged_([this] { open_context(); });
+}
+
+void NftablesNatApplier::open_context() {
+    if (context_)
+        return;
+    context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+    if (!context_ || nft_ctx_buffer_output(context_.get()) != 0 ||
+        nft_ctx_buffer_error(context_.get()) != 0) {
+        context_.reset();
+        throw std::bad_alloc();
+    }
+}
+
 Result<std::string> NftablesNatApplier::run(const std::string& commands,
                                             unsigned int output_flags) {
-    if (!context_) {
-        context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
-        if (!context_ || nft_ctx_buffer_output(context_.get()) != 0 ||
-            nft_ctx_buffer_error(context_.get()) != 0) {
-            context_.reset();
-            throw std::bad_alloc();
-        }
-    }
+    open_context();
     nft_ctx_output_set_flags(context_.get(), output_flags);
     const int failed = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
     const char* output = nft_ctx_get_output_buffer(context_.get());

@@ -30,6 +30,10 @@ public:
     explicit NftablesNatApplier(core::Privileged privileged);
     ~NftablesNatApplier() override;
 
+    /// Before many other descriptors are open: libnftables opens its socket here and waits for it
+    /// with select(), which takes numbers below 1024 only. The first apply() does it otherwise.
+    void open();
+
     core::Result<void> apply(const core::NatPlan& plan) override;
     core::Result<void> remove() override;
     core::Result<bool> verify() override;
@@ -51,6 +55,7 @@ private:
     core::Result<void> create(const NatTableContent& wanted);
     core::Result<void> commit(const std::string& commands);
     core::Result<bool> is_as_left();
+    void open_context();
     core::Result<std::string> run(const std::string& commands, unsigned int output_flags);
     core::Result<std::string> list();
     core::Result<std::vector<CounterValue>> read_counters();

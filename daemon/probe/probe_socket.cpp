@@ -11,6 +11,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ using core::Family;
 
 constexpr int kTtl = 64;
 constexpr std::size_t kPacketBytes = 512;
+/// Descriptors that are left to everything that is not a probe.
+constexpr rlim_t kReserved = 64;
 
 core::Error failure(const core::ProbePlan& plan, const char* what) {
     return {errno, std::string(what) + " for probes of " + plan.interface + " from " +
@@ -183,6 +186,12 @@ private:
     WallClock clock_;
 };
 
+bool is_in_the_reserve(int fd) {
+    rlimit limit{};
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+           static_cast<rlim_t>(fd) + kReserved >= limit.rlim_cur;
+}
+
 core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& plan,
                                                        const EchoIdentity& identity) {
     const Family family = plan.key.family;
@@ -192,6 +201,10 @@ core::Result<std::unique_ptr<ProbeSocket>> open_socket(const core::ProbePlan& pl
     if (fd < 0)
         return failure(plan, "opening a raw socket");
     auto made = std::make_unique<RawProbeSocket>(fd, plan);
+    if (is_in_the_reserve(fd)) {
+        errno = EMFILE;
+        return failure(plan, "no file descriptor left (LimitNOFILE)");
+    }
     // By index: the name may have passed to another interface since the plan was made.
     const auto ifindex = static_cast<int>(plan.ifindex);
     if (ifindex <= 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof ifindex) != 0)

@@ -13,6 +13,8 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 namespace multihomed::apply {
@@ -71,6 +73,45 @@ protected:
     std::unique_ptr<Wire> charter_;
     std::unique_ptr<Wire> att_;
 };
+
+/// Keeps more descriptors open than select() can take.
+class ManyDescriptors {
+public:
+    ManyDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit limit{.rlim_cur = kMany + 100, .rlim_max = std::max(before_.rlim_max, kMany + 100)};
+        setrlimit(RLIMIT_NOFILE, &limit);
+        while (fds_.empty() || fds_.back() < static_cast<int>(kMany)) {
+            const int fd = dup(STDERR_FILENO);
+            if (fd < 0)
+                break;
+            fds_.push_back(fd);
+        }
+    }
+    ~ManyDescriptors() {
+        for (const int fd : fds_)
+            close(fd);
+        setrlimit(RLIMIT_NOFILE, &before_);
+    }
+    ManyDescriptors(const ManyDescriptors&) = delete;
+    ManyDescriptors& operator=(const ManyDescriptors&) = delete;
+
+    bool made() const { return fds_.back() >= static_cast<int>(kMany); }
+
+private:
+    static constexpr rlim_t kMany = FD_SETSIZE + 10;
+    rlimit before_{};
+    std::vector<int> fds_;
+};
+
+// libnftables would end the process if its socket were opened after all those.
+TEST_F(NftApplier, WorksBesideMoreDescriptorsThanSelectTakes) {
+    applier_.open();
+    const ManyDescriptors many;
+    ASSERT_TRUE(many.made());
+    apply(two_lines());
+    EXPECT_TRUE(verified());
+}
 
 TEST_F(NftApplierPackets, TranslateInternalSourcesByOutgoingInterface) {
     apply(two_lines());

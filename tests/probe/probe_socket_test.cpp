@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -47,6 +48,25 @@ const Names kNames[] = {
      "2001:db8:99::99",
      "2001:db8:99::66"},
 };
+
+TEST(RawProbeSockets, LeaveDescriptorsToOthers) {
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{.rlim_cur = 60, .rlim_max = before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    const auto open = raw_probe_sockets([](const std::function<void()>& call) { call(); });
+    const auto socket = open({.key = {"dsl", Family::v4},
+                              .interface = "lo",
+                              .ifindex = 1,
+                              .source = *core::parse_address("127.0.0.1"),
+                              .targets = {},
+                              .interval = 200ms,
+                              .timeout = 400ms},
+                             EchoIdentity{});
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(socket);
+    EXPECT_NE(socket.error().what.find("LimitNOFILE"), std::string::npos) << socket.error().what;
+}
 
 /// A raw socket without bounds and filters: it sees what reaches the machine.
 class Witness {
