@@ -19,6 +19,9 @@ from .waiting import wait_for
 
 FRR_DIRECTORY = pathlib.Path("/usr/lib/frr")
 
+# vtysh writes what it is told to do into the history of whoever runs it.
+os.environ["VTYSH_HISTFILE"] = "/dev/null"
+
 
 def built(relative):
     """A file of the build directory, None if it has not been built."""
@@ -40,6 +43,14 @@ def vtysh_binary():
     return built("vtysh/vtysh") or pathlib.Path("/usr/bin/vtysh")
 
 
+def make_run_directory():
+    """FRR's own, as its package makes it at boot; a machine's frr could not start in root's."""
+    directory = pathlib.Path("/var/run/frr")
+    if not directory.exists():
+        directory.mkdir(exist_ok=True)
+        shutil.chown(directory, "frr", "frr")
+
+
 class Frr:
     """The FRR daemons of one namespace of a lab."""
 
@@ -56,6 +67,7 @@ class Frr:
         self._make_directories()
 
     def _make_directories(self):
+        make_run_directory()
         for path in (self.config_directory, self.run_directory):
             self._lab.ledger.add_directory(path)
             shutil.rmtree(path, ignore_errors=True)

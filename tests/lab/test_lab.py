@@ -319,6 +319,20 @@ def test_a_killed_run_is_cleaned_by_the_next(victim):
     assert name not in Ledger.existing()
 
 
+def test_a_kept_lab_stays_until_it_is_cleaned():
+    name = f"k{os.getpid()}"
+    try:
+        with Lab.create(name) as lab:
+            server = Server(lab).process.pid
+            lab.keep()
+        assert start_time(server) is not None and lab.router.exists()
+        assert name not in Ledger.sweep()
+    finally:
+        Ledger.claim(name).release()
+    assert start_time(server) is None and not lab.router.exists()
+    assert name not in Ledger.existing()
+
+
 def test_sweep_removes_what_dead_runs_left(victim):
     process, name, server = victim
     process.send_signal(signal.SIGKILL)

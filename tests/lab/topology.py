@@ -126,20 +126,25 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        self.close()
+        if not self.ledger.is_kept():
+            self.close()
 
     def close(self):
         """End every process by pid and remove everything the lab made."""
-        for port in self._ports.values():
-            port.rtnl.close()
-        self._ports.clear()
+        self._close_ports()
         self.ledger.remove_all()
         self.ledger.release()
 
     def keep(self):
         """Leave everything running; `python3 -m lab clean` or the next run of that name ends it."""
+        self._close_ports()
         self.ledger.keep()
         self.ledger.release()
+
+    def _close_ports(self):
+        for port in self._ports.values():
+            port.rtnl.close()
+        self._ports.clear()
 
     def __getitem__(self, role):
         return self._namespaces[role]

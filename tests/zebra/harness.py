@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from lab.frr import FRR_DIRECTORY, built, vtysh_binary, zebra_module
+from lab.frr import FRR_DIRECTORY, built, make_run_directory, vtysh_binary, zebra_module
 from lab.kernel import Kernel
 from lab.ledger import Ledger
 from lab.netns import Namespace
@@ -84,6 +84,7 @@ class Router:
         self.kernel = Kernel(self.namespace)
         self.zebra = None
         self.clients = []
+        make_run_directory()
         self.run_directory = pathlib.Path("/var/run/frr", name)
         self.config_directory = pathlib.Path("/etc/frr", name)
         for path in (self.run_directory, self.config_directory):
