@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/utf8.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,14 +45,16 @@ Character next(std::string_view text) {
     return is_scalar(character.code, character.bytes) ? character : Character{};
 }
 
+bool is_control(const Character& character) {
+    return character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
+}
+
 } // namespace
 
 bool is_printable_utf8(std::string_view text) {
     while (!text.empty()) {
         const Character character = next(text);
-        const bool control =
-            character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
-        if (character.bytes == 0 || control)
+        if (character.bytes == 0 || is_control(character))
             return false;
         text.remove_prefix(character.bytes);
     }
@@ -75,10 +76,14 @@ std::string to_utf8(std::string_view text) {
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t kLongest = 60;
-    std::string shown = to_utf8(text.substr(0, kLongest));
-    std::ranges::replace_if(
-        shown, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-    return "'" + shown + (text.size() > kLongest ? "...'" : "'");
+    const std::string shown = to_utf8(text.substr(0, kLongest));
+    std::string result = "'";
+    for (std::string_view rest = shown; !rest.empty();) {
+        const Character character = next(rest);
+        result += is_control(character) ? "?" : rest.substr(0, character.bytes);
+        rest.remove_prefix(character.bytes);
+    }
+    return result + (text.size() > kLongest ? "...'" : "'");
 }
 
 } // namespace multihomed::core

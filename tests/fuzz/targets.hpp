@@ -19,5 +19,7 @@ using Bytes = std::span<const std::uint8_t>;
 void netlink_target(Bytes input);
 /// First byte: family (even: IPv4). The rest: what a raw ICMP socket delivers.
 void icmp_target(Bytes input);
+/// Lines of configuration commands, in the notation of config_target.cpp.
+void config_target(Bytes input);
 
 } // namespace multihomed::fuzz
