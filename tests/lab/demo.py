@@ -130,7 +130,8 @@ def table(results):
 
 def explain_keep(lab, driver):
     """How to look around in a lab that stays."""
-    print(f"\nThe lab stays. Namespaces mh{lab.name}-*, logs in {lab.log_directory}.")
+    print(f"\nThe lab stays, its traffic has ended. Namespaces mh{lab.name}-*.")
+    print(f"  logs:       {lab.log_directory}")
     if isinstance(driver, (drivers.Multihomed, drivers.FrrStatic)):
         vtysh = f"{vtysh_binary()} -N {driver.frr.pathspace}"
         print(f"  vtysh:      ip netns exec {lab.router} {vtysh}")
@@ -160,6 +161,7 @@ def run(options):
         )
         say("everything held" if held else "FAILED, see above")
         if options.keep:
+            traffic.stop()  # its records grow by gigabytes a day, in memory
             explain_keep(lab, driver)
             lab.keep()
         return 0 if held else 1

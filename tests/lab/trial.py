@@ -30,6 +30,7 @@ class Traffic:
         preferred = lab.lines[0]
         self.lab = lab
         self.server = Server(lab)
+        self._servers = [self.server]
         self.nat = Flow(lab, "udp", plan.INTERNET4, name="udp4-nat")
         self.new = Connector(lab, plan.INTERNET4, name="tcp4-new")
         self.on_preferred = Flow(
@@ -39,7 +40,7 @@ class Traffic:
 
     def _flows_by_other(self):
         lab, other = self.lab, self.lab.lines[1]
-        Server(lab, role="srv", addresses=[other.server(4)])
+        self._servers.append(Server(lab, role="srv", addresses=[other.server(4)]))
         return {
             "UDP IPv6 from the other line's prefix": Flow(
                 lab, "udp", plan.INTERNET6, bind=other.lan_host6(), name="udp6-other"
@@ -51,6 +52,13 @@ class Traffic:
                 lab, "tcp", other.server(4), role="internet", bind=plan.INTERNET4, name="tcp4-in"
             ),
         }
+
+    def stop(self):
+        """End every meter."""
+        for meter in (self.nat, self.new, self.on_preferred, *self.healthy.values()):
+            meter.stop()
+        for server in self._servers:
+            server.stop()
 
     def wait_flowing(self, timeout=15.0):
         begun = now_ns()
