@@ -102,7 +102,8 @@ class Frr:
         log = self._lab.log(daemon)
         log.touch()
         shutil.chown(log, "frr", "frr")
-        argv = [str(binary or FRR_DIRECTORY / daemon), "-N", self.pathspace, "-P", "0"]
+        argv = [str(binary or FRR_DIRECTORY / daemon), "-N", self.pathspace]
+        argv += [] if "-P" in arguments else ["-P", "0"]
         argv += ["--log", f"file:{log}", "--log-level", "debug", *arguments]
         self._arguments[daemon] = (arguments, binary)
         self.processes[daemon] = self._lab.ledger.spawn(
