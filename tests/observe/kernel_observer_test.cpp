@@ -355,7 +355,7 @@ TEST_F(Observer, RulesAreFollowed) {
     run("ip rule add priority 10100 from 203.0.113.0/29 lookup 1001 protocol 97");
     run("ip rule add priority 10010 lookup main suppress_prefixlength 0 protocol 97");
     run("ip -6 rule add priority 10100 from 2001:db8:4430::/59 lookup 1001 protocol 97");
-    run("ip rule add priority 5000 ipproto tcp dport 25 lookup 1001");
+    run("ip rule add priority 5000 ipproto 6 dport 25 lookup 1001");
     ASSERT_TRUE(eventually([&] { return seen_.rules.size() == 9; }));
     expect_truth();
     const auto exotic = std::ranges::find(seen_.rules, true, &core::KernelRule::exotic);

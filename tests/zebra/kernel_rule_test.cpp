@@ -196,7 +196,7 @@ TEST_F(KernelRules, TheSocketIsReplacedWhenItFails) {
 }
 
 TEST_F(KernelRules, ExoticRulesAreNeverOurs) {
-    ASSERT_EQ(system("ip rule add pref 10100 lookup 1001 ipproto tcp dport 80 protocol 97"), 0);
+    ASSERT_EQ(system("ip rule add pref 10100 lookup 1001 ipproto 6 dport 80 protocol 97"), 0);
     ASSERT_EQ(system("ip rule add not pref 10101 from 10.0.0.0/8 lookup 1001 protocol 97"), 0);
     ASSERT_EQ(system("ip rule add pref 10102 tos 0x10 lookup 1001 protocol 97"), 0);
     ASSERT_EQ(system("ip rule add pref 10103 blackhole protocol 97"), 0);
