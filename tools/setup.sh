@@ -31,25 +31,25 @@ mark="# multihomed setup, safe to delete"
 if [ -e $policy ] && grep -qxF "$mark" $policy; then
     rm -f $policy # left by a run that was killed
 fi
+log=$(mktemp)
+made=("$log")
+trap 'rm -f "${made[@]}"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 if [ ! -e $policy ]; then
-    trap 'rm -f $policy' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    made+=("$policy")
     printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
     chmod 755 $policy
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
 run() {
     "$@" >"$log" 2>&1 && return
     tail -n 30 "$log" >&2
     echo "setup: $1 $2 failed" >&2
-    rm -f "$log"
     exit 1
 }
 run apt-get -q -o DPkg::Lock::Timeout=600 update
 find_missing # again: which FRR there will be was not known before
 echo "setup: installing ${#missing[@]} packages: ${missing[*]}" >&2
 run apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "${missing[@]}"
-rm -f "$log"
