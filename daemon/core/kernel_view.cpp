@@ -65,6 +65,11 @@ std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family fami
     return {};
 }
 
+std::uint8_t protocol_of(const Route& route) {
+    return route.table == kTableMain || route.table == kTableDefault ? kDefaultRouteProtocol
+                                                                     : kLineRouteProtocol;
+}
+
 KernelIndex::KernelIndex(const Observation& seen) {
     for (const KernelRoute& route : seen.routes)
         routes_.emplace(std::pair(route.table, route.destination), &route);
@@ -77,6 +82,13 @@ bool KernelIndex::holds(const Route& route) const {
     const auto [first, last] = routes_.equal_range({route.table, route.destination});
     return std::any_of(first, last,
                        [&](const auto& entry) { return same_nexthops(route, *entry.second); });
+}
+
+bool KernelIndex::holds_ours(const Route& route) const {
+    const auto [first, last] = routes_.equal_range({route.table, route.destination});
+    return std::any_of(first, last, [&](const auto& entry) {
+        return entry.second->protocol == protocol_of(route) && same_nexthops(route, *entry.second);
+    });
 }
 
 bool KernelIndex::holds(const Rule& rule, std::uint8_t protocol) const {

@@ -16,6 +16,12 @@ namespace multihomed::core {
 
 /// RTPROT_* under which our rules are installed by zebra_multihome.
 inline constexpr std::uint8_t kRuleProtocol = 97;
+/// What zebra gives our routes: those of main and 253, and those of the lines' own tables
+/// (RTPROT_OPENFABRIC and RTPROT_SHARP of zebra/rt_netlink.h).
+inline constexpr std::uint8_t kDefaultRouteProtocol = 197;
+inline constexpr std::uint8_t kLineRouteProtocol = 194;
+
+std::uint8_t protocol_of(const Route& route);
 
 /// The next hops by which the kernel sends what no rule has bound: those of main's default that
 /// have carrier, else those of table 253. Empty: nothing leaves.
@@ -28,6 +34,8 @@ public:
 
     /// As wanted, next hops included.
     bool holds(const Route& route) const;
+    /// The same, and it is not another program's.
+    bool holds_ours(const Route& route) const;
     bool holds(const Rule& rule, std::uint8_t protocol) const;
 
 private:

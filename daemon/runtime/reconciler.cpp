@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 namespace multihomed::runtime {
@@ -14,6 +15,8 @@ using namespace std::chrono_literals;
 
 /// How long a stage waits for the kernel's report before the next one goes on without it.
 constexpr auto kStagePatience = 300ms;
+/// A route on its way through zebra may still come into the kernel this long after it was sent.
+constexpr auto kUnderWay = 1s;
 constexpr auto kSweepAgain = 100ms;
 constexpr auto kRetry = 1s;
 
@@ -50,12 +53,18 @@ std::string object_of(const core::StaleFlows& stale) {
            " translated to " + stale.translated_to.first.to_string();
 }
 
+bool is_default(const core::Route& route) {
+    return route.destination.is_any() &&
+           (route.table == core::kTableMain || route.table == core::kTableDefault);
+}
+
+/// Does a default of ours lead there?
 bool is_routed(const core::Observation& seen, const std::string& interface) {
     const auto ifindex = ifindex_of(seen, interface);
     if (!ifindex)
         return false;
     return std::ranges::any_of(seen.routes, [&](const core::KernelRoute& route) {
-        return route.destination.is_any() &&
+        return route.destination.is_any() && route.protocol == core::kDefaultRouteProtocol &&
                (route.table == core::kTableMain || route.table == core::kTableDefault) &&
                std::ranges::any_of(route.nexthops, [&](const core::KernelNexthop& nexthop) {
                    return nexthop.ifindex == *ifindex;
@@ -63,15 +72,15 @@ bool is_routed(const core::Observation& seen, const std::string& interface) {
     });
 }
 
-/// The wanted plan, plus the lines of the applied one that packets can still reach.
+/// The wanted plan, plus the lines of the applied one whose interfaces packets can still reach.
 core::NatPlan with_lingering(const core::NatPlan& wanted, const core::NatPlan& applied,
-                             const core::Observation& seen) {
+                             const std::function<bool(const std::string&)>& reached) {
     core::NatPlan plan = wanted;
     for (const core::LineNat& line : applied.lines) {
         const bool stays = std::ranges::any_of(plan.lines, [&](const core::LineNat& other) {
             return other.interface == line.interface;
         });
-        if (!stays && is_routed(seen, line.interface))
+        if (!stays && reached(line.interface))
             plan.lines.push_back(line);
     }
     if (plan.lines.size() != wanted.lines.size() && wanted.lines.empty())
@@ -89,8 +98,8 @@ bool translates_more(const core::NatPlan& now, const std::optional<core::NatPlan
             }));
 }
 
-/// Does the guard of `applied` watch every line of `wanted`? It may not know all of its sources yet,
-/// but lets none pass that it does not know.
+/// Does the guard of `applied` watch every line of `wanted`? It may not know all of its sources
+/// yet, but lets none pass that it does not know.
 bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan& wanted) {
     return std::ranges::all_of(wanted.lines, [&](const core::LineNat& line) {
         return applied && std::ranges::any_of(applied->lines, [&](const core::LineNat& known) {
@@ -138,7 +147,8 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
         return forgotten;
     adopt_leftovers(seen);
     const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
-    settled_ = cleared && missing_ == 0 && failures_.size() == failures_.count(kNamesObject);
+    settled_ = cleared && missing_ == 0 && !nat_lingers_ &&
+               failures_.size() == failures_.count(kNamesObject);
     return forgotten;
 }
 
@@ -198,9 +208,13 @@ void Reconciler::write_sysctls(Time now) {
 }
 
 bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
+    const auto reached = [&](const std::string& interface) {
+        return is_under_way(interface, now) || is_routed(seen, interface);
+    };
     const core::NatPlan plan = applied_nat_
-                                   ? with_lingering(wanted_.desired.nat, *applied_nat_, seen)
+                                   ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
                                    : wanted_.desired.nat;
+    nat_lingers_ = plan.lines.size() != wanted_.desired.nat.lines.size();
     if (nat_retry_ && now < *nat_retry_) {
         wake(*nat_retry_);
         return guards_all(applied_nat_, plan);
@@ -212,6 +226,15 @@ bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
         return true;
     wake(nat_retry_.emplace(now + kRetry));
     return guards_all(applied_nat_, plan);
+}
+
+/// The kernel shows no route that zebra has yet to install.
+bool Reconciler::is_under_way(const std::string& interface, Time now) {
+    const auto sent = default_sent_.find(interface);
+    if (sent == default_sent_.end() || now >= sent->second + kUnderWay)
+        return false;
+    wake(sent->second + kUnderWay);
+    return true;
 }
 
 core::Result<void> Reconciler::change_nat(const core::NatPlan& plan) {
@@ -290,6 +313,9 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
         if (fresh || needs_sending(status, present, now)) {
             appliers_.routing.add(route);
             sent_routes_[route.key()] = route;
+            if (is_default(route))
+                for (const core::Nexthop& nexthop : route.nexthops)
+                    default_sent_[nexthop.interface] = now;
             status.sent = now;
             ++status.attempts;
             wake(now + status.patience());
@@ -437,7 +463,8 @@ bool Reconciler::remove_routes(const core::KernelIndex& kernel, Time now) {
         if (wanted.contains(key))
             return false;
         // A successor to the same destination hides whether the kernel has let go of this one.
-        const bool gone = superseded.contains({key.table, key.destination}) || !kernel.holds(route);
+        const bool gone =
+            superseded.contains({key.table, key.destination}) || !kernel.holds_ours(route);
         const bool done = remove_one(route, route_status_[key], gone, now);
         if (done)
             route_status_.erase(key);

@@ -113,6 +113,7 @@ private:
     void write_names(Time now);
     void write_sysctls(Time now);
     bool settle_nat(const core::Observation& seen, Time now);
+    bool is_under_way(const std::string& interface, Time now);
     core::Result<void> change_nat(const core::NatPlan& plan);
     void forget_untranslated(Time now);
     bool settle_routes(const core::KernelIndex& kernel, Time now);
@@ -145,7 +146,10 @@ private:
     std::optional<core::NatPlan> applied_nat_;
     bool nat_suspect_ = true;
     bool nat_changed_ = false; ///< by somebody, and not yet put right
+    bool nat_lingers_ = false; ///< lines that nobody wants any more are still in the table
     std::optional<Time> nat_retry_;
+    /// By interface: when zebra was last given a default that leads there.
+    std::map<std::string, Time> default_sent_;
     /// Flows that began before their translation stood, not yet forgotten.
     std::vector<core::FlowSelector> untranslated_;
     std::optional<Time> untranslated_retry_;

@@ -293,7 +293,7 @@ void install(Observation& seen, const std::vector<Route>& routes) {
         KernelRoute found{.destination = routes[i].destination,
                           .table = routes[i].table,
                           .metric = 20,
-                          .protocol = 0,
+                          .protocol = protocol_of(routes[i]),
                           .type = routes[i].nexthops.empty() ? kUnreachable : kUnicast,
                           .nexthops = {}};
         for (const Nexthop& nexthop : routes[i].nexthops)

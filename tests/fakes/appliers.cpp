@@ -33,7 +33,7 @@ core::KernelRoute kernel_route(const core::Route& route) {
     core::KernelRoute found{.destination = route.destination,
                             .table = route.table,
                             .metric = 20,
-                            .protocol = 0,
+                            .protocol = core::protocol_of(route),
                             .type = route.nexthops.empty() ? kUnreachable : kUnicast,
                             .nexthops = {}};
     for (const core::Nexthop& nexthop : route.nexthops)

@@ -263,6 +263,42 @@ TEST_F(Office, TranslationLingersUntilNoRouteLeadsThere) {
     EXPECT_TRUE(world.reconciler().settled()) << problems();
 }
 
+TEST_F(Office, TranslationLingersWhileADefaultIsOnItsWayToTheKernel) {
+    world.set_carrier("eth2.5", false);
+    world.pass(10s);
+    world.set_carrier("eth2.5", true);
+    world.news();
+    world.update();
+    ASSERT_EQ(count(world.news(), "add v4 default via 198.51.100.49 dev eth2.5 table 253"), 1U);
+    world.config.uplinks.erase(world.config.uplinks.begin());
+    world.engine.configure(world.config);
+    world.update();
+    world.update();
+    EXPECT_EQ(world.nat.held->lines.size(), 2U) << "zebra may have yet to install it";
+    EXPECT_FALSE(world.reconciler().settled());
+    world.pass(5s);
+    EXPECT_EQ(world.nat.held->lines.size(), 1U);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+}
+
+TEST_F(Office, AnothersDefaultByALineKeepsNothingOfOurs) {
+    const core::Interface& line = world.seen().interfaces.at("eth2.5");
+    world.zebra.foreign_routes = {{.destination = core::Prefix::any(Family::v4),
+                                   .table = core::kTableMain,
+                                   .metric = 500,
+                                   .protocol = 3,
+                                   .type = 1,
+                                   .nexthops = {{.ifindex = line.index,
+                                                 .gateway = ip("198.51.100.49"),
+                                                 .weight = 1,
+                                                 .linkdown = false}}}};
+    world.pass(5s);
+    world.engine.stop();
+    world.pass(5s);
+    EXPECT_TRUE(world.engine.stopped());
+    EXPECT_FALSE(world.nat.held);
+}
+
 TEST_F(Office, ATableThatSomebodyChangedIsRestored) {
     world.nat.tampered = true;
     world.reconciler().suspect_nat();
