@@ -59,12 +59,13 @@ bool is_default(const core::Route& route) {
 }
 
 /// Does a default of ours lead there?
-bool is_routed(const core::Observation& seen, const std::string& interface) {
+bool is_routed(const core::Observation& seen, const std::string& interface, core::Family family) {
     const auto ifindex = ifindex_of(seen, interface);
     if (!ifindex)
         return false;
     return std::ranges::any_of(seen.routes, [&](const core::KernelRoute& route) {
-        return route.destination.is_any() && route.protocol == core::kDefaultRouteProtocol &&
+        return route.destination == core::Prefix::any(family) &&
+               route.protocol == core::kDefaultRouteProtocol &&
                (route.table == core::kTableMain || route.table == core::kTableDefault) &&
                std::ranges::any_of(route.nexthops, [&](const core::KernelNexthop& nexthop) {
                    return nexthop.ifindex == *ifindex;
@@ -72,15 +73,30 @@ bool is_routed(const core::Observation& seen, const std::string& interface) {
     });
 }
 
+using Reached = std::function<bool(const std::string& interface, core::Family)>;
+
+/// A line that has lost one family only keeps what stood for that one.
+void keep_families(core::LineNat& line, const core::LineNat& applied, const Reached& reached) {
+    for (const core::Family family : core::kFamilies) {
+        const std::vector unguarded{core::Prefix::any(family)};
+        if (line.sources[family] != unguarded || applied.sources[family] == unguarded ||
+            !reached(line.interface, family))
+            continue;
+        line.nat[family] = applied.nat[family];
+        line.sources[family] = applied.sources[family];
+    }
+}
+
 /// The wanted plan, plus the lines of the applied one whose interfaces packets can still reach.
 core::NatPlan with_lingering(const core::NatPlan& wanted, const core::NatPlan& applied,
-                             const std::function<bool(const std::string&)>& reached) {
+                             const Reached& reached) {
     core::NatPlan plan = wanted;
     for (const core::LineNat& line : applied.lines) {
-        const bool stays = std::ranges::any_of(plan.lines, [&](const core::LineNat& other) {
-            return other.interface == line.interface;
-        });
-        if (!stays && reached(line.interface))
+        const auto stays = std::ranges::find(plan.lines, line.interface, &core::LineNat::interface);
+        if (stays != plan.lines.end())
+            keep_families(*stays, line, reached);
+        else if (reached(line.interface, core::Family::v4) ||
+                 reached(line.interface, core::Family::v6))
             plan.lines.push_back(line);
     }
     if (plan.lines.size() != wanted.lines.size() && wanted.lines.empty())
@@ -208,13 +224,13 @@ void Reconciler::write_sysctls(Time now) {
 }
 
 bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
-    const auto reached = [&](const std::string& interface) {
-        return is_under_way(interface, now) || is_routed(seen, interface);
+    const auto reached = [&](const std::string& interface, core::Family family) {
+        return is_under_way(interface, now) || is_routed(seen, interface, family);
     };
     const core::NatPlan plan = applied_nat_
                                    ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
                                    : wanted_.desired.nat;
-    nat_lingers_ = plan.lines.size() != wanted_.desired.nat.lines.size();
+    nat_lingers_ = !(plan == wanted_.desired.nat);
     if (nat_retry_ && now < *nat_retry_) {
         wake(*nat_retry_);
         return guards_all(applied_nat_, plan);

@@ -146,7 +146,7 @@ private:
     std::optional<core::NatPlan> applied_nat_;
     bool nat_suspect_ = true;
     bool nat_changed_ = false; ///< by somebody, and not yet put right
-    bool nat_lingers_ = false; ///< lines that nobody wants any more are still in the table
+    bool nat_lingers_ = false; ///< what nobody wants any more is still in the table
     std::optional<Time> nat_retry_;
     /// By interface: when zebra was last given a default that leads there.
     std::map<std::string, Time> default_sent_;

@@ -281,6 +281,23 @@ TEST_F(Office, TranslationLingersWhileADefaultIsOnItsWayToTheKernel) {
     EXPECT_TRUE(world.reconciler().settled()) << problems();
 }
 
+TEST_F(Office, TheGuardOfAFamilyLingersUntilNoRouteLeadsThere) {
+    const std::vector unguarded{core::Prefix::any(Family::v6)};
+    const auto guarded = [&] {
+        return std::ranges::find(world.nat.held->lines, "eth2.5", &core::LineNat::interface)
+            ->sources[Family::v6];
+    };
+    const auto before = guarded();
+    ASSERT_NE(before, unguarded);
+    world.config.uplinks.front().family[Family::v6] = {};
+    world.engine.configure(world.config);
+    world.update();
+    EXPECT_EQ(guarded(), before) << "packets still leave by eth2.5";
+    world.pass(5s);
+    EXPECT_EQ(guarded(), unguarded);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+}
+
 TEST_F(Office, AnothersDefaultByALineKeepsNothingOfOurs) {
     const core::Interface& line = world.seen().interfaces.at("eth2.5");
     world.zebra.foreign_routes = {{.destination = core::Prefix::any(Family::v4),
