@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 import re
+import shutil
 import socket
 import statistics
 import sys
@@ -49,6 +50,10 @@ class Office:
             self._namespace(role) for role in ("router", "far", "empty")
         )
         self.router.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
+        # `ip netns exec` mounts it over /etc: names of tables stay in the namespace
+        own = pathlib.Path("/etc/netns", self.router.name)
+        self.ledger.add_directory(own)
+        shutil.copytree("/etc/iproute2", own / "iproute2", dirs_exist_ok=True)
         self._build()
 
     def _namespace(self, role):

@@ -76,6 +76,25 @@ def longest_gap(times, start, end):
     return Gap(best[0], best[1], is_open)
 
 
+class RunningTime:
+    """Time as the machine ran: without what it stood still, or ran others, for milliseconds on end.
+
+    Told by the echoes of a flow that nothing disturbs but the machine.
+    """
+
+    _STEP_NS = 2_500_000  # an echo is due every 2 ms; what is more is not the machine running
+
+    def __init__(self, times):
+        self._times = times
+        self._sums = [0]
+        for earlier, later in zip(times, times[1:]):
+            self._sums.append(self._sums[-1] + min(later - earlier, self._STEP_NS))
+
+    def __call__(self, time):
+        i = max(bisect.bisect_right(self._times, time) - 1, 0)
+        return self._sums[i] + max(0, min(time - self._times[i], self._STEP_NS))
+
+
 class _Records:
     """A record file that is read on as it grows."""
 
@@ -209,11 +228,12 @@ class Flow(Meter):
 
         return wait_for(flowing, timeout, what=f"{self.name} is echoed")
 
-    def gap(self, start, end=None):
-        """The round-trip gap in a window that ends now unless told."""
+    def gap(self, start, end=None, time=int):
+        """The round-trip gap in a window that ends now unless told; `time` may be a RunningTime."""
         end = end or now_ns()
         self.refresh()
-        return longest_gap(self.times, start, end)
+        first = max(bisect.bisect_left(self.times, start) - 1, 0)
+        return longest_gap([time(t) for t in self.times[first:]], time(start), time(end))
 
     def sources(self, start=0, end=None):
         """The sources that the server saw of this flow: {address: echoes}."""
@@ -270,9 +290,9 @@ class Connector(Meter):
 
         return wait_for(working, timeout, what=f"{self.name} connects")
 
-    def gap(self, start, end=None):
+    def gap(self, start, end=None, time=int):
         """The longest time without a connection begun that worked (without a SYN repeated)."""
         end = end or now_ns()
         self.refresh()
-        prompt = sorted(g[0] for g in self._good if g[1] - g[0] < 500_000_000)
-        return longest_gap(prompt, start, end)
+        prompt = sorted(time(g[0]) for g in self._good if g[1] - g[0] < 500_000_000)
+        return longest_gap(prompt, time(start), time(end))

@@ -4,18 +4,22 @@
 The demo and the failover benchmark ask the same questions, of whatever drives the router: how long
 was the long-lived NATed flow silent, when did new connections work, was the healthy line touched,
 did the return cost anything, how often did traffic move, what did the providers have to drop.
-Central: Traffic and run_trial().
+
+A flow inside the office, which crosses the router and no line, tells what the machine itself did to
+every flow in the same time (a busy or virtual machine stands still for tens of milliseconds): that
+is shown, and speed is judged without it.  Central: Traffic and run_trial().
 """
 
 import dataclasses
 import errno
+import statistics
 
 from . import plan
-from .meters import Connector, Flow, Gap, Server
+from .meters import Connector, Flow, Gap, RunningTime, Server
 from .netns import now_ns
 from .waiting import Timeout, stays, wait_for
 
-# What a busy machine may do to any flow; a flow that was touched is silent for much longer.
+# A flow that was touched is silent for longer.
 _HICCUP_MS = 50.0
 _SETTLE_S = 0.5  # after a move: time in which it must not be taken back
 
@@ -30,7 +34,9 @@ class Traffic:
         preferred = lab.lines[0]
         self.lab = lab
         self.server = Server(lab)
-        self._servers = [self.server]
+        inside = lab.lines[1].server(4)
+        self._servers = [self.server, Server(lab, role="srv", addresses=[inside])]
+        self.inside = Flow(lab, "udp", inside, name="udp4-inside")
         self.nat = Flow(lab, "udp", plan.INTERNET4, name="udp4-nat")
         self.new = Connector(lab, plan.INTERNET4, name="tcp4-new")
         self.on_preferred = Flow(
@@ -40,7 +46,6 @@ class Traffic:
 
     def _flows_by_other(self):
         lab, other = self.lab, self.lab.lines[1]
-        self._servers.append(Server(lab, role="srv", addresses=[other.server(4)]))
         return {
             "UDP IPv6 from the other line's prefix": Flow(
                 lab, "udp", plan.INTERNET6, bind=other.lan_host6(), name="udp6-other"
@@ -55,14 +60,14 @@ class Traffic:
 
     def stop(self):
         """End every meter."""
-        for meter in (self.nat, self.new, self.on_preferred, *self.healthy.values()):
+        for meter in (self.inside, self.nat, self.new, self.on_preferred, *self.healthy.values()):
             meter.stop()
         for server in self._servers:
             server.stop()
 
     def wait_flowing(self, timeout=15.0):
         begun = now_ns()
-        for flow in (self.nat, self.on_preferred, *self.healthy.values()):
+        for flow in (self.inside, self.nat, self.on_preferred, *self.healthy.values()):
             flow.wait_flowing(begun, timeout)
         self.new.wait_working(begun, timeout)
 
@@ -96,27 +101,38 @@ class Outcome:
     healthy_broken: list  # TCP flows on the other line that broke
     moves: list
     spoofed: dict  # (line, counter) -> packets dropped by the providers
+    machine: Gap  # of the flow inside, over the whole trial
+    running: dict  # the gaps above in the time in which the machine ran, in ms
 
-    def failures(self, limit_ms, return_limit_ms=20.0):
-        """Every promise that this trial broke, in words; none if all held."""
+    def failures(self):
+        """Every promise that this trial broke whatever the speed, in words; none if all held."""
         broken = []
-        if self.failover.is_open or self.failover.ms > limit_ms:
-            broken.append(f"NATed flow silent for {self.failover}, allowed {limit_ms:g} ms")
-        # A connection is begun every 20 ms, which is how exactly its gap can be told.
-        if self.new_connections.is_open or self.new_connections.ms > limit_ms + 40:
+        if self.failover.is_open and self.running["failover"] > _HICCUP_MS:
+            broken.append(f"NATed flow silent for {self.failover}")
+        if self.new_connections.is_open and self.running["new connections"] > 2 * _HICCUP_MS:
             broken.append(f"no new connections for {self.new_connections}")
         if self.failback is None:
             broken.append("did not leave the preferred line and return to it")
-        elif self.failback.ms > return_limit_ms:
-            broken.append(f"return cost {self.failback}, allowed {return_limit_ms:g} ms")
-        for name, gap in self.healthy.items():
-            if gap.ms > _HICCUP_MS:
-                broken.append(f"healthy line touched: {name} silent for {gap}")
         broken += [f"healthy line touched: {name} broke" for name in self.healthy_broken]
         if len(self.moves) != 2:
             broken.append(f"moved {len(self.moves)} times: {' '.join(self.moves) or '-'}")
         broken += [f"{kind} at {line}: {n} packets" for (line, kind), n in self.spoofed.items()]
         return broken
+
+
+def too_slow(outcomes, limit_ms, return_limit_ms=20.0):
+    """What the trials of one fault broke of the promises of speed, by median, in words."""
+    limits = dict.fromkeys(outcomes[0].running, _HICCUP_MS)
+    # A connection is begun every 20 ms, which is how exactly its gap can be told.
+    limits |= {"failover": limit_ms, "new connections": limit_ms + 40, "return": return_limit_ms}
+    medians = {
+        name: statistics.median(outcome.running[name] for outcome in outcomes) for name in limits
+    }
+    return [
+        f"{name}: {medians[name]:.1f} ms, allowed {limit:g} ms"
+        for name, limit in limits.items()
+        if medians[name] > limit
+    ]
 
 
 def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed_over=None):
@@ -131,8 +147,9 @@ def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed
     has_left = _wait(lambda: traffic.flows_by(other, broken.at), patience_s)
     _wait(lambda: traffic.new.successes(now_ns() - 200_000_000), patience_s)
     _keep_for(_SETTLE_S)
-    failover = traffic.nat.gap(broken.at)
-    new_connections = traffic.new.gap(broken.at)
+    left = now_ns()
+    failover = traffic.nat.gap(broken.at, left)
+    new_connections = traffic.new.gap(broken.at, left)
     if on_failed_over:
         on_failed_over()
     healed = lab.heal(preferred)
@@ -159,7 +176,24 @@ def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed
         # a failover may be over before the fault has been noted down
         moves=traffic.moves(broken.before, end),
         spoofed=lab.spoofed(),
+        machine=traffic.inside.gap(broken.at, end),
+        running=_running(traffic, broken.at, left, healed.at, end),
     )
+
+
+def _running(traffic, broken, left, healed, end):
+    """What was promised to be short, in ms of RunningTime."""
+    traffic.inside.refresh()
+    time = RunningTime(traffic.inside.times)
+    gaps = {
+        "failover": traffic.nat.gap(broken, left, time),
+        "new connections": traffic.new.gap(broken, left, time),
+        "return": traffic.nat.gap(healed, end, time),
+    }
+    for name, flow in traffic.healthy.items():
+        if flow.kind == "udp":
+            gaps[name] = flow.gap(broken, end, time)
+    return {name: gap.ms for name, gap in gaps.items()}
 
 
 def _first_by(traffic, line, since):
