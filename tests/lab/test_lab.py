@@ -159,7 +159,7 @@ def test_meter_measures_the_fault(by_hand, lab, fault):
     flow = Flow(lab, "udp", plan.INTERNET6, bind=CHARTER.lan_host6())
     other = Flow(lab, "udp", plan.INTERNET6, bind=ATT.lan_host6(), name="other")
     try:
-        begun = flow.wait_flowing()
+        flow.wait_flowing()
         other.wait_flowing()
         broken = lab.break_line("charter", fault)
         stays(lambda: flow.gap(broken.at).start < broken.at + 5e6, 0.3, "silence")
@@ -168,10 +168,11 @@ def test_meter_measures_the_fault(by_hand, lab, fault):
         back = flow.wait_flowing(healed.at)
         gap = flow.gap(broken.at)
         assert gap.end == back and not gap.is_open
-        assert abs(gap.start - broken.before) < 10e6, "the gap begins with the fault"
+        assert -300e6 < gap.start - broken.before < 10e6, "the gap begins with the fault"
         assert 0 <= gap.end - healed.before < 1200e6, "and ends soon after the heal"
         assert server.gap(flow, broken.at).ms > 290
-        assert other.gap(begun).ms < 50, "the other line is untouched"
+        meanwhile = other.round_trips_ms(broken.at, healed.before)
+        assert len(meanwhile) > 20, "the other line is untouched"
         assert flow.sources() == {CHARTER.lan_host6(): len(flow.times)}
     finally:
         for meter in (flow, other, server):
