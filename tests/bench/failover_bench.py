@@ -43,7 +43,8 @@ def measure(make_driver, faults, rounds, patience):
         traffic = Traffic(lab, driver)
         traffic.wait_flowing()
         outcomes = {
-            fault: [run_trial(traffic, fault, patience) for _ in range(rounds)] for fault in faults
+            fault: [run_trial(traffic, fault, patience, 2 * patience) for _ in range(rounds)]
+            for fault in faults
         }
         driver.stop()
         return outcomes
@@ -75,7 +76,7 @@ def print_table(rows):
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=5, help="trials of each fault")
-    options.add_argument("--patience", type=float, default=5.0, help="seconds until 'never'")
+    options.add_argument("--patience", type=float, default=5.0, help="seconds until 'never'; twice that for the return")
     options = options.parse_args()
     rows = []
     for name, make_driver in _DRIVERS.items():
