@@ -51,8 +51,10 @@ def test_every_part_is_in_its_place(root, binaries):
         assert path.is_file(), path
     libfrr = pathlib.Path(cache("FRR_LIBRARY"))
     assert binaries["module"].relative_to(root).parent == libfrr.parent.relative_to("/") / "modules"
-    documents = {path.name for path in (root / "usr/share/doc/multihomed").iterdir()}
-    assert {path.name for path in (TOP / "docs").glob("*.md")} | {"LICENSE"} <= documents
+    documents = root / "usr/share/doc/multihomed"
+    assert {"README.md", "LICENSE"} <= {path.name for path in documents.iterdir()}
+    guides = {path.name for path in (documents / "docs").iterdir()}
+    assert guides == {path.name for path in (TOP / "docs").glob("*.md")}
     manuals = {path.name for path in (TOP / "docs/man").glob("*.8")}
     assert manuals == {path.name for path in (root / "usr/share/man/man8").glob("*")}
 
