@@ -144,6 +144,18 @@ static void allow_many_descriptors(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Two would take each other's rules, routes and translation for leftovers. An abstract socket's name is
+ * known in one network namespace and goes with its process, however that ends. unix(7) */
+static void claim_network_namespace(const char* progname) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0multihomed"};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || !bind(fd, (struct sockaddr*)&name, sizeof(name)) || errno != EADDRINUSE)
+        return;
+    fprintf(stderr, "%s: another multihomed is at work in this network namespace\n", progname);
+    exit(1);
+}
+
 int main(int argc, char** argv) {
     static const struct option long_options[] = {{0}};
 
@@ -162,8 +174,10 @@ int main(int argc, char** argv) {
     snprintf(multihomed_di.startinfo, sizeof(multihomed_di.startinfo),
              ", multihomed " MULTIHOMED_VERSION);
 
-    if (!multihomed_di.dryrun)
+    if (!multihomed_di.dryrun) {
+        claim_network_namespace(argv[0]);
         mh_glue_prepare(multihomed_di.pathspace);
+    }
     loop = frr_init();
     vrf_init(NULL, NULL, NULL, NULL);
     mh_vty_init();

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from . import Lab, drivers, wait_for
+from . import Kernel, Lab, drivers, wait_for
 from .frr import Frr, multihomed_binary
 from .netns import in_namespace
 
@@ -121,3 +121,14 @@ def test_names_the_line_that_it_does_not_understand(frr):
     own.write_text("router multihome\n uplink a\n  weight 1000\n")
     done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert "line 3:   weight 1000" in done.stdout + done.stderr
+
+
+def test_a_second_one_in_the_namespace_is_refused(frr, lab):
+    frr.start_multihomed()
+    frr.configure(drivers.office_configuration(lab))
+    wait_for(lambda: uplinks(frr) == ["att", "charter"], what="configured")
+    command = lab.router.argv([str(multihomed_binary()), "-N", "another", "-P", "0"])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert "another multihomed is at work" in done.stderr
+    assert ("inet", "multihome") in Kernel(lab.router).nft_tables()
