@@ -39,6 +39,9 @@ bool mh_config_rule_priority(int64_t base, const struct mh_out* out);
 /* "keep" or "withdraw" */
 bool mh_config_last_resort(const char* what, const struct mh_out* out);
 
+/* mask: 32 bits, decimal or 0x..., NULL for the default one. */
+bool mh_config_flow_affinity(bool present, const char* mask, const struct mh_out* out);
+
 bool mh_config_uplink(const char* uplink, bool present, const struct mh_out* out);
 bool mh_config_uplink_interface(const char* uplink, const char* ifname, const struct mh_out* out);
 bool mh_config_uplink_description(const char* uplink, const char* text, const struct mh_out* out);

@@ -104,6 +104,12 @@ bool mh_config_last_resort(const char* what, const mh_out* out) {
                 [&](core::Config& config) { return core::edit_last_resort(config, words(what)); });
 }
 
+bool mh_config_flow_affinity(bool present, const char* mask, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_flow_affinity(config, present, words(mask));
+    });
+}
+
 bool mh_config_uplink(const char* uplink, bool present, const mh_out* out) {
     return edit(out,
                 [&](core::Config& config) { return core::edit_uplink(config, uplink, present); });

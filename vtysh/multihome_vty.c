@@ -101,6 +101,16 @@ DEFPY(mh_last_resort, mh_last_resort_cmd, "[no$no] last-resort ![<keep|withdraw>
     return config_result(mh_config_last_resort(no ? NULL : what, &out));
 }
 
+DEFPY(mh_flow_affinity, mh_flow_affinity_cmd, "[no$no] flow-affinity [mask WORD$mask]",
+      NO_STR "A flow stays on the line on which it began, as long as that line lives (default)\n"
+             "Bits of packet and conntrack marks that are used for it\n"
+             "32 bits, decimal or 0x... (default 0x3f000000)\n") {
+    struct mh_out out = to_vty(vty);
+
+    /* "no" before a mask takes back the mask only */
+    return config_result(mh_config_flow_affinity(!no || mask, no ? NULL : mask, &out));
+}
+
 /* --- uplink NAME --- */
 
 /* The lines of a refused uplink have to be refused too. Outside the node `interface` would be FRR's
@@ -453,6 +463,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_NODE, &mh_table_base_cmd);
     install_element(MULTIHOME_NODE, &mh_rule_priority_cmd);
     install_element(MULTIHOME_NODE, &mh_last_resort_cmd);
+    install_element(MULTIHOME_NODE, &mh_flow_affinity_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_words_cmd);
     install_element(MULTIHOME_NODE, &no_multihome_uplink_cmd);

@@ -10,8 +10,12 @@
 // by dumping and deleting. CTA_STATUS with its mask is older than filtered deletion (Linux 6.1), so
 // a kernel that takes the message honours it.
 //
-// Why it is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6 addresses the wrong way
-// round
+// By mark it is simpler: the mark's filter is as old as the request without a tuple that takes it,
+// and a kernel without conntrack marks refuses it (EOPNOTSUPP). A mark or mask of 0 would select
+// everything, and is refused here.
+//
+// Why the other one is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6 addresses the
+// wrong way round
 // (!ipv6_addr_cmp(), seen up to Linux 6.18): the filter keeps the flows of the failed line and
 // deletes everybody else's. No answer of the kernel tells a mended version from a broken one
 // without risking flows, so IPv6 is dumped and deleted, and dumps use no address filter either.
@@ -168,6 +172,9 @@ Result<ForgetReport> ConntrackFlowApplier::forget(const FlowSelector& selector) 
     if (selector.kind == FlowSelector::Kind::translated_to)
         if (const auto fit = check_range({selector.first, selector.last}, selector.family); !fit)
             return fit.error();
+    if (selector.kind == FlowSelector::Kind::marked &&
+        (selector.mark == 0 || (selector.mark & ~selector.mask) != 0))
+        return Error{EINVAL, "conntrack: flows without a mark cannot be selected by it"};
     std::optional<Result<ForgetReport>> report;
     privileged_([&] { report = forget_selected(selector); });
     return *report;
@@ -193,6 +200,8 @@ Result<ForgetReport> ConntrackFlowApplier::forget_selected(const FlowSelector& s
 
 /// False: not possible by message, nothing has been lost by trying.
 Result<bool> ConntrackFlowApplier::delete_by_message(const FlowSelector& selector) {
+    if (selector.kind == FlowSelector::Kind::marked)
+        return delete_marked(selector);
     if (!kernel_selects_ || selector.kind != FlowSelector::Kind::translated_to ||
         selector.family != Family::v4)
         return false;
@@ -213,6 +222,17 @@ Result<bool> ConntrackFlowApplier::delete_by_message(const FlowSelector& selecto
         return false;
     }
     return true;
+}
+
+Result<bool> ConntrackFlowApplier::delete_marked(const FlowSelector& selector) {
+    NetfilterSocket socket;
+    if (const auto opened = socket.open(); !opened)
+        return opened.error();
+    const NlMessage message = make_marked_delete(selector.family, selector.mark, selector.mask);
+    const auto done = socket.request(*message);
+    if (done)
+        return true;
+    return in_conntrack("delete by mark", done.error());
 }
 
 Result<std::uint64_t> ConntrackFlowApplier::dump_and_delete(const FlowSelector& selector) {

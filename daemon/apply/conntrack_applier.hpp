@@ -36,6 +36,7 @@ private:
 
     core::Result<ForgetReport> forget_selected(const core::FlowSelector& selector);
     core::Result<bool> delete_by_message(const core::FlowSelector& selector);
+    core::Result<bool> delete_marked(const core::FlowSelector& selector);
     core::Result<std::uint64_t> dump_and_delete(const core::FlowSelector& selector);
     core::Result<void> walk_translated(core::Family family,
                                        const std::function<void(const TrackedFlow&)>& each);

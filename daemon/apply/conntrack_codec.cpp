@@ -214,6 +214,15 @@ NlMessage make_filtered_delete(Family family, const Address& reply_destination,
     return message;
 }
 
+NlMessage make_marked_delete(Family family, std::uint32_t mark, std::uint32_t mask) {
+    NlMessage message = make_netfilter_message(kDelete, 0, address_family(family));
+    // Only then does the kernel look at the family of a request that names no tuple.
+    static_cast<nfgenmsg*>(nlmsg_data(nlmsg_hdr(message.get())))->version = 1;
+    put_be32(*message, CTA_MARK, mark);
+    put_be32(*message, CTA_MARK_MASK, mask);
+    return message;
+}
+
 bool append_delete(std::vector<std::uint8_t>& messages, const nlmsghdr& entry,
                    std::uint32_t sequence) {
     Attributes<CTA_MAX> attributes{};

@@ -50,6 +50,9 @@ NlMessage make_flow_dump(core::Family family, StatusFilter status);
 /// that cannot.
 NlMessage make_filtered_delete(core::Family family, const core::Address& reply_destination,
                                StatusFilter status);
+/// Deletes what has this mark in the bits of the mask, in the family (a filter that every kernel
+/// with conntrack marks knows; for the family Linux 5.3, older ones delete both families' flows).
+NlMessage make_marked_delete(core::Family family, std::uint32_t mark, std::uint32_t mask);
 /// Appends a request that deletes the very entry of a dump: its tuple, its zone and its id.
 /// False, and nothing appended, when the entry has no tuple.
 bool append_delete(std::vector<std::uint8_t>& messages, const nlmsghdr& entry,

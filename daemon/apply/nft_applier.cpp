@@ -102,7 +102,8 @@ Result<void> NftablesNatApplier::apply_content(NatTableContent wanted) {
 
 Result<void> NftablesNatApplier::change_to(const NatTableContent& wanted) {
     const bool ours = left_ && !left_->listing.empty();
-    if (const auto intact = is_as_left(); ours && intact && *intact) {
+    const bool same_rules = content_.mark_mask == wanted.mark_mask;
+    if (const auto intact = is_as_left(); ours && same_rules && intact && *intact) {
         const std::string update = render_update(content_, wanted);
         if (update.empty() || commit(update))
             return {};

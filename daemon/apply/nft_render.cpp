@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <iterator>
 #include <net/if.h>
 
@@ -20,36 +21,42 @@ const char* suffix(Family family) {
     return family == Family::v4 ? "_v4" : "_v6";
 }
 
-/// One set or map of the table. Those of a family exist twice, with the family's suffix.
+/// One set or map of the table.
 struct SetLayout {
-    const char* name;
+    std::string name;
     const char* keyword;
-    const char* type; ///< @ stands for the family's address type
+    std::string type;
     bool interval;
-    bool of_family;
 };
 
-constexpr std::array<SetLayout, 7> kSets{{
-    {"internal", "set", "@", true, true},
-    {"snat", "map", "ifname : @", false, true},
-    {"snat_pool", "map", "ifname : interval @", false, true},
-    {"masquerade", "set", "ifname", false, true},
-    {"lines", "set", "ifname", false, false},
-    {"sources", "set", "ifname . @", true, true},
-    {"guards", "map", "ifname : counter", false, true},
-}};
-
-std::string set_name(const SetLayout& set, Family family) {
-    return set.of_family ? std::string(set.name) + suffix(family) : set.name;
+/// Set of the interfaces whose lines have this bit in their mark.
+std::string bit_set(unsigned bit) {
+    return "mark_" + std::to_string(bit);
 }
 
-template <class Call>
-void for_each_set(Call call) {
-    for (const SetLayout& set : kSets) {
-        call(set, Family::v4);
-        if (set.of_family)
-            call(set, Family::v6);
+std::vector<unsigned> bits_of(std::uint32_t mask) {
+    std::vector<unsigned> bits;
+    for (unsigned bit = 0; bit < 32; ++bit)
+        if ((mask >> bit & 1U) != 0)
+            bits.push_back(bit);
+    return bits;
+}
+
+std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
+    std::vector<SetLayout> sets{{"lines", "set", "ifname", false}};
+    for (const unsigned bit : bits_of(mark_mask))
+        sets.push_back({bit_set(bit), "set", "ifname", false});
+    for (const Family family : core::kFamilies) {
+        const std::string v = suffix(family);
+        const std::string address = family == Family::v4 ? "ipv4_addr" : "ipv6_addr";
+        sets.push_back({"internal" + v, "set", address, true});
+        sets.push_back({"snat" + v, "map", "ifname : " + address, false});
+        sets.push_back({"snat_pool" + v, "map", "ifname : interval " + address, false});
+        sets.push_back({"masquerade" + v, "set", "ifname", false});
+        sets.push_back({"sources" + v, "set", "ifname . " + address, true});
+        sets.push_back({"guards" + v, "map", "ifname : counter", false});
     }
+    return sets;
 }
 
 /// nft has no escapes inside its quotes, and reads a trailing asterisk as a wildcard.
@@ -103,15 +110,18 @@ std::string joined(const std::set<std::string>& elements) {
 /// Sorted and unique, so that the order in the plan does not matter.
 class Builder {
 public:
-    Builder() {
-        for_each_set(
-            [&](const SetLayout& set, Family family) { content_.elements[set_name(set, family)]; });
+    explicit Builder(std::uint32_t mark_mask) {
+        content_.mark_mask = mark_mask;
+        for (const SetLayout& set : sets_of(mark_mask))
+            content_.elements[set.name];
     }
     void add(const char* set, Family family, std::string element) {
         content_.elements.at(std::string(set) + suffix(family)).insert(std::move(element));
     }
-    void add_line(std::string interface) {
-        content_.elements.at("lines").insert(std::move(interface));
+    void add_line(const std::string& interface, std::uint32_t mark) {
+        content_.elements.at("lines").insert(interface);
+        for (const unsigned bit : bits_of(mark & content_.mark_mask))
+            content_.elements.at(bit_set(bit)).insert(interface);
     }
     void add_counter(std::string name) { content_.counters.insert(std::move(name)); }
     const NatTableContent& content() const { return content_; }
@@ -173,7 +183,7 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
     const auto interface = quoted_interface(line.interface);
     if (!interface)
         return Error{0, "uplink " + line.uplink + ": " + interface.error().what};
-    builder.add_line(*interface);
+    builder.add_line(*interface, line.mark);
     for (const Family family : core::kFamilies) {
         Result<void> done = add_translation(builder, *interface, line.nat[family], family);
         if (done)
@@ -184,13 +194,9 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
     return {};
 }
 
-std::string set_declaration(const SetLayout& set, Family family,
-                            const std::set<std::string>& elements) {
-    std::string type = set.type;
-    if (const std::size_t at = type.find('@'); at != std::string::npos)
-        type.replace(at, 1, family == Family::v4 ? "ipv4_addr" : "ipv6_addr");
+std::string set_declaration(const SetLayout& set, const std::set<std::string>& elements) {
     std::string text =
-        std::string("  ") + set.keyword + " " + set_name(set, family) + " { type " + type + ";";
+        std::string("  ") + set.keyword + " " + set.name + " { type " + set.type + ";";
     if (set.interval)
         text += " flags interval;";
     if (!elements.empty())
@@ -227,10 +233,74 @@ std::string guard_chain() {
            "  }\n";
 }
 
+std::string hex(std::uint32_t value) {
+    std::array<char, 12> text{};
+    std::snprintf(text.data(), text.size(), "0x%08x", value);
+    return text.data();
+}
+
+/// A rule for each bit of the mask. nft cannot put some bits of one mark into another mark in one
+/// go and leave the rest alone; bit by bit it can.
+template <class Rule>
+std::string for_each_bit(std::uint32_t mask, Rule rule) {
+    std::string text;
+    for (const unsigned bit : bits_of(mask))
+        text += "    " + rule("@" + bit_set(bit), hex(1U << bit)) + "\n";
+    return text;
+}
+
+std::string take_mark(const std::string& /*set*/, const std::string& bit) {
+    return "ct mark & " + bit + " != 0 meta mark set meta mark | " + bit;
+}
+std::string mark_arriving(const std::string& set, const std::string& bit) {
+    return "iifname " + set + " ct mark set ct mark | " + bit;
+}
+std::string mark_leaving(const std::string& set, const std::string& bit) {
+    return "oifname " + set + " ct mark set ct mark | " + bit;
+}
+
+/// See core/affinity.hpp. A flow gets its line's mark with the first packet that leaves by a line
+/// or comes in by one; packets from elsewhere are routed by the mark of their flow. A packet of the
+/// router's own that leaves its line with that line's source already needs no mark.
+std::string affinity_chains(std::uint32_t mask) {
+    if (mask == 0)
+        return "";
+    const std::string unmarked = "    ct mark & " + hex(mask) + " == 0";
+    const std::string marked = "    ct mark & " + hex(mask) + " != 0";
+    return "  chain take_mark {\n" + for_each_bit(mask, take_mark) +
+           "  }\n"
+           "  chain arrive_by_line {\n"
+           "    ct state != new return\n" +
+           marked + " return\n" + for_each_bit(mask, mark_arriving) +
+           "  }\n"
+           "  chain arrive {\n"
+           "    type filter hook prerouting priority mangle; policy accept;\n"
+           "    meta mark & " +
+           hex(mask) + " != 0 meta mark set meta mark & " + hex(~mask) +
+           "\n"
+           "    iifname @lines goto arrive_by_line\n" +
+           unmarked +
+           " return\n"
+           "    goto take_mark\n"
+           "  }\n"
+           "  chain begin {\n"
+           "    type route hook output priority mangle; policy accept;\n" +
+           unmarked +
+           " return\n"
+           "    oifname . ip saddr @sources_v4 return\n"
+           "    oifname . ip6 saddr @sources_v6 return\n"
+           "    goto take_mark\n"
+           "  }\n"
+           "  chain leave {\n"
+           "    type filter hook postrouting priority mangle; policy accept;\n"
+           "    oifname != @lines return\n" +
+           marked + " return\n" + for_each_bit(mask, mark_leaving) + "  }\n";
+}
+
 } // namespace
 
 Result<NatTableContent> nat_table_content(const core::NatPlan& plan) {
-    Builder builder;
+    Builder builder(plan.mark_mask);
     for (const Family family : core::kFamilies)
         if (const auto added = add_internal(builder, plan, family); !added)
             return added.error();
@@ -259,10 +329,9 @@ std::string render_create(const NatTableContent& content,
                 " packets " + std::to_string(old->packets) + " bytes " + std::to_string(old->bytes);
         text += " }\n";
     }
-    for_each_set([&](const SetLayout& set, Family family) {
-        text += set_declaration(set, family, content.elements.at(set_name(set, family)));
-    });
-    return text + nat_chain() + guard_chain() + "}\n";
+    for (const SetLayout& set : sets_of(content.mark_mask))
+        text += set_declaration(set, content.elements.at(set.name));
+    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() + "}\n";
 }
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {
@@ -271,13 +340,12 @@ std::string render_update(const NatTableContent& from, const NatTableContent& to
     std::string declarations;
     for (const std::string& name : without(to.counters, from.counters))
         declarations += "  counter " + name + " { }\n";
-    for_each_set([&](const SetLayout& set, Family family) {
-        const std::string name = set_name(set, family);
-        if (from.elements.at(name) == to.elements.at(name))
-            return;
-        flushes += std::string("flush ") + set.keyword + table + name + "\n";
-        declarations += set_declaration(set, family, to.elements.at(name));
-    });
+    for (const SetLayout& set : sets_of(to.mark_mask)) {
+        if (from.elements.at(set.name) == to.elements.at(set.name))
+            continue;
+        flushes += std::string("flush ") + set.keyword + table + set.name + "\n";
+        declarations += set_declaration(set, to.elements.at(set.name));
+    }
     if (!declarations.empty())
         declarations = std::string("table inet ") + kNatTable + " {\n" + declarations + "}\n";
     // Last: until they are out of the map its elements hold on to the counters.

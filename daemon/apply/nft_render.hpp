@@ -2,12 +2,12 @@
 //
 // NatPlan -> the text of one nft transaction. Pure: no kernel, no library.
 //
-// The rules of table `inet multihome` are the same for every plan; a plan only decides what its
-// sets, maps and counters hold. So a change of the plan refills the sets that differ
-// (render_update), and the rules, the hooks and the guard's counters are not touched. The whole
-// table is made anew (render_create) only when there is none or somebody else had his hands in it.
-// Sets are flushed and declared again, never changed by "add element": for that libnftables first
-// reads the interval sets of all tables, which takes seconds where somebody keeps large ones.
+// The rules of table `inet multihome` are the same for every plan with the same mark mask; a plan
+// only decides what its sets, maps and counters hold. So a change of the plan refills the sets that
+// differ (render_update), and the rules, the hooks and the guard's counters are not touched. The
+// whole table is made anew (render_create) only when there is none or somebody else had his hands
+// in it. Sets are flushed and declared again, never changed by "add element": for that libnftables
+// first reads the interval sets of all tables, which takes seconds where somebody keeps large ones.
 // nat_table_content() is the central function; it also refuses what nft could not read back.
 #pragma once
 
@@ -32,6 +32,7 @@ struct NatTableContent {
     /// By set or map, in nft's words. Every set of the table is there, if only with no elements.
     std::map<std::string, std::set<std::string>> elements;
     std::set<std::string> counters;
+    std::uint32_t mark_mask = 0; ///< the rules depend on it; 0: there are none for marks
 
     bool operator==(const NatTableContent&) const = default;
 };
@@ -49,7 +50,8 @@ core::Result<NatTableContent> nat_table_content(const core::NatPlan& plan);
 
 /// Replaces the table, if there is one. Counters begin with the values in `carried`.
 std::string render_create(const NatTableContent& content, const std::vector<CounterValue>& carried);
-/// Turns a table that holds `from` into one that holds `to`; empty when they are equal.
+/// Turns a table that holds `from` into one that holds `to`, which has the same mark_mask; empty
+/// when they are equal.
 std::string render_update(const NatTableContent& from, const NatTableContent& to);
 std::string render_remove();
 

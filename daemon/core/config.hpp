@@ -26,6 +26,9 @@ inline constexpr std::uint32_t kDefaultTableBase = 1001;
 inline constexpr std::uint32_t kDefaultRuleBase = 10000;
 /// Span of rule priorities that belong to us: [base, base + span).
 inline constexpr std::uint32_t kRulePrioritySpan = 1000;
+/// Bits of packet and conntrack marks that are ours. Not among them: those of mwan3 (0x3f00),
+/// Kubernetes (0xc000), Tailscale (0xff0000), Cilium (0xf00).
+inline constexpr std::uint32_t kDefaultMarkMask = 0x3f000000;
 inline constexpr std::uint32_t kDefaultPreference = 10;
 inline constexpr std::size_t kMaxUplinkName = 32;
 inline constexpr std::size_t kMaxUplinks = 512;
@@ -113,6 +116,8 @@ struct Config {
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
     LastResort last_resort = LastResort::keep;
+    bool flow_affinity = true;                  ///< flows stay on the line on which they began
+    std::uint32_t mark_mask = kDefaultMarkMask; ///< not 0
 
     bool operator==(const Config&) const = default;
 };

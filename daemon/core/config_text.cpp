@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/config_text.hpp"
 
+#include <cstdio>
+
 namespace multihomed::core {
 
 namespace {
@@ -18,6 +20,12 @@ void add_number(std::string& text, const char* words, std::uint64_t value, std::
 void add_time(std::string& text, const char* words, Milliseconds value, Milliseconds fallback) {
     add_number(text, words, static_cast<std::uint64_t>(value.count()),
                static_cast<std::uint64_t>(fallback.count()));
+}
+
+std::string hex(std::uint32_t value) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08x", value);
+    return text;
 }
 
 void add_family(std::string& text, const UplinkFamily& typed, Family family) {
@@ -87,6 +95,10 @@ std::string to_text(const Config& config) {
         text += " rule-priority " + std::to_string(config.rule_base) + "\n";
     if (config.last_resort == LastResort::withdraw)
         text += " last-resort withdraw\n";
+    if (!config.flow_affinity)
+        text += " no flow-affinity\n";
+    else if (config.mark_mask != kDefaultMarkMask)
+        text += " flow-affinity mask " + hex(config.mark_mask) + "\n";
     for (const Uplink& uplink : config.uplinks)
         add_uplink(text, uplink);
     return text + "exit\n!\n";

@@ -133,7 +133,11 @@ LineHistory next_history(const Line& line, const Health& health, bool carries, b
     next.carried = carries;
     next.ifindex = line.ifindex != 0 || !before ? line.ifindex : before->ifindex;
     next.translated = translated_ranges(line);
-    next.owes_flows = !carries && (gets_flows || !before || before->carried || before->owes_flows);
+    next.mark = line.mark;
+    next.keeps_flows = line.mark != 0 && !line.blocked && health.state != State::down;
+    const bool has_flows =
+        gets_flows || !before || before->carried || before->keeps_flows || before->owes_flows;
+    next.owes_flows = has_flows && !carries && !next.keeps_flows;
     return next;
 }
 
@@ -158,9 +162,13 @@ void note_removed_lines(Decision& decision, const Config& config, const History&
     for (const auto& [key, before] : history.lines) {
         if (decision.history.lines.contains(key))
             continue;
+        const std::string reason = "uplink " + key.uplink + " is gone";
         for (const AddressRange& range : before.translated)
-            decision.history.vanished.push_back(
-                {key, before.ifindex, range, false, "uplink " + key.uplink + " is gone"});
+            decision.history.vanished.push_back({key, before.ifindex, range, false, reason});
+        if (const auto number = history.marks.find(key.uplink); number != history.marks.end())
+            decision.history.vanished.push_back({key, before.ifindex, {}, false, reason,
+                                                 mark_of(number->second, config.mark_mask),
+                                                 config.mark_mask});
         decision.transitions.push_back({now, key, before.health.state, std::nullopt,
                                         find_uplink(config, key.uplink)
                                             ? "neither configured nor addressed any more"
@@ -180,14 +188,29 @@ std::vector<AddressRange> take_back(LineHistory& history, const Line& line,
     for (const AddressRange& range : history.translated)
         if (overlap(range, entry.translated_to))
             in_use.push_back(range);
-    history.owes_flows = history.owes_flows || (!in_use.empty() && !history.carried);
+    history.owes_flows =
+        history.owes_flows || (!in_use.empty() && !history.carried && !history.keeps_flows);
     return in_use;
+}
+
+/// A line that is there again stands for the flows that bear its mark.
+bool is_back(Decision& decision, const StaleFlows& entry) {
+    const auto line = decision.history.lines.find(entry.line);
+    if (line == decision.history.lines.end() || line->second.mark != entry.mark)
+        return false;
+    line->second.owes_flows = !line->second.carried && !line->second.keeps_flows;
+    return true;
 }
 
 /// An address that vanished may be back, or in use by another line.
 void drop_regained(Decision& decision) {
     std::vector<StaleFlows> left;
     for (StaleFlows& entry : decision.history.vanished) {
+        if (entry.mark != 0) {
+            if (!is_back(decision, entry))
+                left.push_back(entry);
+            continue;
+        }
         std::vector<AddressRange> in_use;
         for (const LineReport& report : decision.lines) {
             LineHistory& history = decision.history.lines.at(report.line.key());
@@ -210,7 +233,7 @@ bool has_alternative(const Choice& choice, const History& history) {
     });
 }
 
-void collect_stale(Decision& decision, const PerFamily<Choice>& choices) {
+void collect_stale(Decision& decision, const PerFamily<Choice>& choices, std::uint32_t mask) {
     PerFamily<bool> alternative;
     PerFamily<std::vector<AddressRange>> in_use;
     for (const Family family : kFamilies)
@@ -225,11 +248,31 @@ void collect_stale(Decision& decision, const PerFamily<Choice>& choices) {
     for (const auto& [key, line] : decision.history.lines) {
         if (!line.owes_flows || !alternative[key.family])
             continue;
+        if (line.mark != 0) {
+            const std::string reason =
+                "uplink " + key.uplink + " is " + to_string(line.health.state);
+            decision.stale.push_back({key, line.ifindex, {}, false, reason, line.mark, mask});
+            continue;
+        }
         for (const AddressRange& old : line.translated)
             for (const AddressRange& range : without(old, in_use[key.family]))
                 decision.stale.push_back(
                     {key, line.ifindex, range, false, "uplink " + key.uplink + " does not carry"});
     }
+}
+
+/// A number is free again when no flow bears it any more.
+MarkNumbers marks_in_use(const Config& config, const History& history) {
+    MarkNumbers marks = history.marks;
+    std::erase_if(marks, [&](const auto& entry) {
+        const bool was_there = std::ranges::any_of(
+            history.lines, [&](const auto& line) { return line.first.uplink == entry.first; });
+        return !was_there && !find_uplink(config, entry.first) &&
+               std::ranges::none_of(history.vanished, [&](const StaleFlows& stale) {
+                   return stale.line.uplink == entry.first && stale.mark != 0;
+               });
+    });
+    return marks;
 }
 
 Desired make_desired(const Config& config, const std::vector<Line>& lines, const Tables& tables,
@@ -249,7 +292,8 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     Decision decision;
     decision.history.tables = assign_tables(config, history.tables);
     decision.history.vanished = history.vanished;
-    const auto lines = survey(config, decision.history.tables, seen);
+    decision.history.marks = assign_marks(config, marks_in_use(config, history));
+    const auto lines = survey(config, decision.history.tables, decision.history.marks, seen);
 
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
@@ -278,7 +322,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     }
     note_removed_lines(decision, config, history, now);
     drop_regained(decision);
-    collect_stale(decision, choices);
+    collect_stale(decision, choices, config.mark_mask);
     decision.desired = make_desired(config, lines, decision.history.tables, choices);
     return decision;
 }
@@ -293,6 +337,15 @@ bool may_forget(const StaleFlows& stale, const Observation& seen) {
 }
 
 FlowSelector selector_of(const StaleFlows& stale) {
+    if (stale.mark != 0)
+        return {.family = stale.line.family,
+                .kind = FlowSelector::Kind::marked,
+                .first = {},
+                .last = {},
+                .sources = {},
+                .not_destinations = {},
+                .mark = stale.mark,
+                .mask = stale.mask};
     return {.family = stale.line.family,
             .kind = FlowSelector::Kind::translated_to,
             .first = stale.translated_to.first,

@@ -5,9 +5,9 @@
 // alone may change the answer come out.
 //
 // survey() sees what each line could do, judge() and evaluate() its health, choose() who carries,
-// plan_*() what that means for the kernel. Flows that were translated to a line which no longer
-// carries are owed a deletion as soon as another line, and not a dead one, carries: they cannot
-// work where routing sends them now.
+// plan_*() what that means for the kernel. Flows that cannot go on are owed a deletion as soon as
+// another line, and not a dead one, carries: those of a line that is dead or, without flow
+// affinity, of any line that no longer carries, since routing would send them elsewhere.
 #pragma once
 
 #include "core/address_range.hpp"
@@ -30,15 +30,19 @@ struct StaleFlows {
     AddressRange translated_to;
     bool address_gone = false; ///< nothing can carry them, whatever routing does
     std::string reason;
+    std::uint32_t mark = 0; ///< all flows with this mark are meant, whatever they are translated to
+    std::uint32_t mask = 0;
 
     bool operator==(const StaleFlows&) const = default;
 };
 
 struct LineHistory {
     Health health;
-    bool carried = false;    ///< in the last decision
-    bool owes_flows = false; ///< left the carrying lines, flows not yet forgotten
+    bool carried = false;     ///< in the last decision
+    bool owes_flows = false;  ///< has flows that cannot go on, not yet forgotten
+    bool keeps_flows = false; ///< its flows stay on it, whoever carries new ones
     std::uint32_t ifindex = 0;
+    std::uint32_t mark = 0; ///< of its flows; 0: none
     /// What its flows are translated to: by the translation in force, or by an earlier one whose
     /// addresses the line still has.
     std::vector<AddressRange> translated;
@@ -47,6 +51,7 @@ struct LineHistory {
 /// What decide() remembers from one time to the next.
 struct History {
     Tables tables;
+    MarkNumbers marks; ///< also of uplinks that are gone, while there are flows of theirs
     std::map<ProbeKey, LineHistory> lines;
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
     /// of lines that are gone. Erased by whoever has forgotten them.

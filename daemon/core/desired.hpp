@@ -46,6 +46,7 @@ struct Route {
 struct LineNat {
     std::string uplink;
     std::string interface;
+    std::uint32_t mark = 0; ///< of the flows that leave or come in by it, within NatPlan::mark_mask
     PerFamily<Nat> nat = {};
     PerFamily<std::vector<Prefix>> sources =
         {}; ///< what the egress guard lets pass; sorted, unique
@@ -56,6 +57,7 @@ struct LineNat {
 struct NatPlan {
     PerFamily<std::vector<Prefix>> internal; ///< whose packets are translated
     std::vector<LineNat> lines;              ///< sorted by interface, one each
+    std::uint32_t mark_mask = 0;             ///< 0: no marks are written or read
 
     bool operator==(const NatPlan&) const = default;
 };
@@ -69,12 +71,16 @@ struct FlowSelector {
         /// Not source-translated, from `sources` to anywhere but `not_destinations`: begun before
         /// NAT stood, it would stay untranslated for as long as it lives.
         untranslated,
+        /// With the conntrack mark `mark` in the bits of `mask`.
+        marked,
     };
     Kind kind = Kind::translated_to;
     Address first;
     Address last;
     std::vector<Prefix> sources;
     std::vector<Prefix> not_destinations;
+    std::uint32_t mark = 0;
+    std::uint32_t mask = 0;
 
     bool operator==(const FlowSelector&) const = default;
 };

@@ -72,7 +72,8 @@ std::string words_of(const std::string& line) {
     return words;
 }
 
-/// Calls change(uplink) for the uplink of that name; the empty one stands for a name that was refused.
+/// Calls change(uplink) for the uplink of that name; the empty one stands for a name that was
+/// refused.
 template <class Change>
 Refusal with_uplink(Config& config, const std::string& name, Change change) {
     const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
@@ -194,6 +195,23 @@ Refusal edit_last_resort(Config& config, const std::optional<std::string>& what)
     if (what && *what != "keep" && *what != "withdraw")
         return quoted(*what) + " is neither 'keep' nor 'withdraw'";
     config.last_resort = what == "withdraw" ? LastResort::withdraw : LastResort::keep;
+    return std::nullopt;
+}
+
+Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std::string>& mask) {
+    std::uint32_t value = kDefaultMarkMask;
+    if (mask && present) {
+        const bool hex = mask->starts_with("0x") || mask->starts_with("0X");
+        const char* const end = mask->data() + mask->size();
+        const auto [rest, failed] =
+            std::from_chars(mask->data() + (hex ? 2 : 0), end, value, hex ? 16 : 10);
+        if (failed != std::errc() || rest != end)
+            return quoted(*mask) + " is no mask of 32 bits";
+        if (value == 0)
+            return std::string("a mask without bits can tell no lines apart");
+    }
+    config.flow_affinity = present;
+    config.mark_mask = value;
     return std::nullopt;
 }
 

@@ -27,6 +27,9 @@ Refusal edit_rule_base(Config& config, std::optional<std::uint32_t> base);
 /// "keep" or "withdraw"
 Refusal edit_last_resort(Config& config, const std::optional<std::string>& what);
 
+/// The mask is decimal or hexadecimal (0x...); absent: the default one.
+Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std::string>& mask);
+
 Refusal edit_uplink(Config& config, const std::string& uplink, bool present);
 Refusal edit_interface(Config& config, const std::string& uplink,
                        const std::optional<std::string>& interface);

@@ -261,7 +261,8 @@ Tables assign_tables(const Config& config, const Tables& previous) {
     return tables;
 }
 
-std::vector<Line> survey(const Config& config, const Tables& tables, const Observation& seen) {
+std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
+                         const Observation& seen) {
     std::vector<Line> lines;
     for (const Uplink& uplink : config.uplinks) {
         const Interface* interface = find_interface(seen, uplink.interface);
@@ -272,6 +273,8 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const Obser
             line.uplink = &uplink;
             line.family = family;
             line.table = tables.at(uplink.name);
+            if (const auto number = marks.find(uplink.name); number != marks.end())
+                line.mark = mark_of(number->second, config.mark_mask);
             if (interface)
                 add_interface(line, *interface);
             sort_unique(line.subnets);

@@ -5,6 +5,7 @@
 // addresses and prefixes are its own, and who its next hop is. Everything after it works on Lines.
 #pragma once
 
+#include "core/affinity.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
 
@@ -18,6 +19,7 @@ struct Line {
     const Uplink* uplink = nullptr;
     Family family = Family::v4;
     std::uint32_t table = 0;
+    std::uint32_t mark = 0; ///< of its flows, within Config::mark_mask; 0: they bear none
 
     std::optional<Blocked> blocked;
     std::uint32_t ifindex = 0; ///< 0: no such interface
@@ -50,6 +52,7 @@ Tables assign_tables(const Config& config, const Tables& previous);
 
 /// All lines, in the order of Config::uplinks, IPv4 before IPv6. A family in which an uplink has
 /// neither configuration nor address has no line. Lines point into `config`.
-std::vector<Line> survey(const Config& config, const Tables& tables, const Observation& seen);
+std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
+                         const Observation& seen);
 
 } // namespace multihomed::core

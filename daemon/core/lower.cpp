@@ -28,6 +28,13 @@ void spread(std::vector<Rule>& into, Rule rule, const std::vector<std::string>& 
     }
 }
 
+/// Stock zebra compares whole marks.
+Rule without_mask(Rule rule) {
+    if (rule.mask != 0)
+        rule.mask = UINT32_MAX;
+    return rule;
+}
+
 std::vector<Rule> to_internal(const Rule& rule, const std::vector<Prefix>& internal) {
     std::vector<Rule> rules;
     for (const Prefix& prefix : internal) {
@@ -49,12 +56,15 @@ Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& interna
         return {.rules = rules, .protocol = kRuleProtocol, .losses = {}};
     Lowered lowered{.rules = {}, .protocol = kStockRuleProtocol, .losses = {}};
     const auto ingress = ingress_interfaces(seen);
+    bool affinity = false;
     for (const Rule& rule : rules) {
-        const bool guards = rule.goto_priority != 0 || (rule.destination && rule.suppress_prefix_length);
+        const bool guards =
+            rule.goto_priority != 0 || (rule.destination && rule.suppress_prefix_length);
         if (guards)
             continue; // the suppressed lookup of all destinations, which is gone too
         if (!rule.suppress_prefix_length) {
-            spread(lowered.rules, rule, ingress);
+            spread(lowered.rules, without_mask(rule), ingress);
+            affinity = affinity || rule.mask != 0;
             continue;
         }
         for (const Rule& exception : to_internal(rule, internal))
@@ -63,6 +73,9 @@ Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& interna
     std::ranges::sort(lowered.rules);
     lowered.losses.emplace_back("zebra runs without zebra_multihome (-M multihome): destinations "
                                 "inside are only those of 'internal', one rule per interface");
+    if (affinity)
+        lowered.losses.emplace_back("flow affinity does not hold for packets that other programs "
+                                    "mark, too");
     return lowered;
 }
 

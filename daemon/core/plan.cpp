@@ -76,13 +76,20 @@ bool is_wide(const Prefix& source, const Owners& owners) {
 }
 
 void add_line_rules(std::vector<Rule>& rules, const Line& line, const Owners& owners,
-                    std::uint32_t base) {
+                    const Config& config) {
     for (const Prefix& source : line.bound)
-        rules.push_back(
-            {.family = line.family,
-             .priority = base + (is_wide(source, owners) ? kRuleWideSources : kRuleSources),
-             .source = source,
-             .table = line.table});
+        rules.push_back({.family = line.family,
+                         .priority = config.rule_base +
+                                     (is_wide(source, owners) ? kRuleWideSources : kRuleSources),
+                         .source = source,
+                         .table = line.table});
+    // Whatever becomes of the line: until its flows are forgotten they belong nowhere else.
+    if (line.mark != 0)
+        rules.push_back({.family = line.family,
+                         .priority = config.rule_base + kRuleAffinity,
+                         .mark = line.mark,
+                         .mask = config.mark_mask,
+                         .table = line.table});
 }
 
 std::set<Prefix> link_subnets(const std::vector<Line>& lines) {
@@ -150,7 +157,7 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
     PerFamily<bool> used{};
     for (const Line& line : lines) {
         used[line.family] = true;
-        add_line_rules(rules, line, owners, config.rule_base);
+        add_line_rules(rules, line, owners, config);
     }
     add_link_rules(rules, link_subnets(lines), config.rule_base);
     for (const Family family : kFamilies)
@@ -168,6 +175,8 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
 
 NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
     NatPlan plan;
+    if (config.flow_affinity && !config.uplinks.empty())
+        plan.mark_mask = config.mark_mask;
     for (const Prefix& prefix : internal_prefixes(config))
         plan.internal[prefix.family()].push_back(prefix);
     for (const Family family : kFamilies)
@@ -178,6 +187,7 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
             nats.emplace(&uplink, nat_of_uplink(uplink));
     for (const Line& line : lines)
         if (const auto found = nats.find(line.uplink); found != nats.end()) {
+            found->second.mark = line.mark;
             found->second.nat[line.family] = nat_of(*line.uplink, line.family);
             found->second.sources[line.family] = line.sources;
         }

@@ -35,6 +35,7 @@ inline constexpr std::uint32_t kRuleSources = 100;
 /// Rules of one priority are asked in the order in which they were added; the narrower source must
 /// come first.
 inline constexpr std::uint32_t kRuleWideSources = 101;
+inline constexpr std::uint32_t kRuleAffinity = 600;
 
 /// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
 inline constexpr std::uint8_t kDistanceDefault = 5;

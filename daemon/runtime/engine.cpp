@@ -37,6 +37,7 @@ void Engine::configure(core::Config config) {
 
 void Engine::restore(const Snapshot& snapshot, Time now) {
     history_.tables = snapshot.tables;
+    history_.marks = snapshot.marks;
     for (const auto& [key, line] : snapshot.lines) {
         core::LineHistory& history = history_.lines[key];
         history.health = {line.state, now, "as before the restart", std::nullopt};
@@ -46,7 +47,7 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
 }
 
 Snapshot Engine::snapshot() const {
-    Snapshot snapshot{.tables = history_.tables, .lines = {}};
+    Snapshot snapshot{.tables = history_.tables, .marks = history_.marks, .lines = {}};
     for (const auto& [key, line] : history_.lines)
         snapshot.lines[key] = {line.health.state, line.carried};
     return snapshot;
@@ -168,8 +169,7 @@ void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
         if (std::erase(history_.vanished, stale) == 0 && --open[stale.line] == 0)
             history_.lines[stale.line].owes_flows = false;
         forgotten_[stale.line] = done;
-        log_(Level::info, "forgot the flows translated to " +
-                              stale.translated_to.first.to_string() + ": " + stale.reason);
+        log_(Level::info, "forgot the " + object_of(stale) + ": " + stale.reason);
     }
 }
 

@@ -32,6 +32,7 @@ struct Sensors {
 /// What survives the process: see runtime/snapshot.hpp.
 struct Snapshot {
     core::Tables tables;
+    core::MarkNumbers marks;
     struct LineState {
         core::State state = core::State::init;
         bool carried = false;

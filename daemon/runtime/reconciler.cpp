@@ -48,11 +48,6 @@ bool is_own_again(const core::StaleFlows& stale, const core::Observation& seen) 
     });
 }
 
-std::string object_of(const core::StaleFlows& stale) {
-    return "flows of " + stale.line.uplink + " " + core::to_string(stale.line.family) +
-           " translated to " + stale.translated_to.first.to_string();
-}
-
 bool is_default(const core::Route& route) {
     return route.destination.is_any() &&
            (route.table == core::kTableMain || route.table == core::kTableDefault);
@@ -99,8 +94,10 @@ core::NatPlan with_lingering(const core::NatPlan& wanted, const core::NatPlan& a
                  reached(line.interface, core::Family::v6))
             plan.lines.push_back(line);
     }
-    if (plan.lines.size() != wanted.lines.size() && wanted.lines.empty())
+    if (plan.lines.size() != wanted.lines.size() && wanted.lines.empty()) {
         plan.internal = applied.internal;
+        plan.mark_mask = applied.mark_mask;
+    }
     std::ranges::sort(plan.lines, {}, &core::LineNat::interface);
     return plan;
 }
@@ -125,6 +122,13 @@ bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan
 }
 
 } // namespace
+
+std::string object_of(const core::StaleFlows& stale) {
+    const std::string flows =
+        "flows of " + stale.line.uplink + " " + core::to_string(stale.line.family);
+    return stale.mark != 0 ? flows
+                           : flows + " translated to " + stale.translated_to.first.to_string();
+}
 
 std::chrono::milliseconds Status::patience() const {
     constexpr unsigned kSteps = 5;

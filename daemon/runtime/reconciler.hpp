@@ -71,6 +71,9 @@ struct Wanted {
     std::vector<core::FlowSelector> untranslated;
 };
 
+/// "flows of charter ipv4", or those of them that were translated to an address; for people.
+std::string object_of(const core::StaleFlows& stale);
+
 struct ForgottenFlows {
     core::StaleFlows stale;
     apply::ForgetReport report;

@@ -77,6 +77,15 @@ core::Result<void> decode_tables(const saved::SavedState& from, core::Tables& to
     return {};
 }
 
+core::Result<void> decode_marks(const saved::SavedState& from, core::MarkNumbers& to) {
+    for (const saved::Mark& mark : from.marks()) {
+        if (!is_uplink_name(mark.uplink()) || mark.number() == 0)
+            return useless("mark of '" + mark.uplink() + "'");
+        to[mark.uplink()] = mark.number();
+    }
+    return {};
+}
+
 core::Result<void> decode_lines(const saved::SavedState& from,
                                 std::map<core::ProbeKey, Snapshot::LineState>& to) {
     for (const saved::Line& line : from.lines()) {
@@ -140,6 +149,11 @@ std::string encode_saved(const Saved& saved) {
         table.set_uplink(name);
         table.set_table(number);
     }
+    for (const auto& [name, number] : saved.engine.marks) {
+        saved::Mark& mark = *state.add_marks();
+        mark.set_uplink(name);
+        mark.set_number(number);
+    }
     for (const auto& [key, seen] : saved.engine.lines) {
         saved::Line& line = *state.add_lines();
         line.set_uplink(key.uplink);
@@ -176,6 +190,8 @@ core::Result<Saved> decode_saved(const std::string& text) {
         return useless("version " + std::to_string(state.version()));
     Saved saved;
     if (const auto done = decode_tables(state, saved.engine.tables); !done)
+        return done.error();
+    if (const auto done = decode_marks(state, saved.engine.marks); !done)
         return done.error();
     if (const auto done = decode_lines(state, saved.engine.lines); !done)
         return done.error();

@@ -156,8 +156,10 @@ void fill_gateway(status::LineDetail& to, const core::Line& line, const core::Ob
 }
 
 void fill(status::Forgotten& to, const ForgottenFlows& from) {
-    to.set_first(from.stale.translated_to.first.to_string());
-    to.set_last(from.stale.translated_to.last.to_string());
+    if (from.stale.mark == 0) {
+        to.set_first(from.stale.translated_to.first.to_string());
+        to.set_last(from.stale.translated_to.last.to_string());
+    }
     to.set_reason(from.stale.reason);
     to.set_method(from.report.method == apply::ForgetReport::Method::one_message ? "kernel"
                                                                                  : "dump");

@@ -155,8 +155,9 @@ std::string forgotten_text(const status::LineDetail& detail) {
         return "";
     const status::Forgotten& last = detail.last_forgotten();
     const std::string flows = last.has_flows() ? count_text(last.flows()) : "all";
-    return flows + " to " + range_text(last.first(), last.last()) + " in " +
-           tenths_text(last.took_ms()) + " ms: " + last.reason();
+    const std::string range =
+        last.first().empty() ? "" : " to " + range_text(last.first(), last.last());
+    return flows + range + " in " + tenths_text(last.took_ms()) + " ms: " + last.reason();
 }
 
 std::string state_text(const status::LineDetail& detail) {

@@ -124,6 +124,48 @@ TEST_P(Conntrack, ForgetsIpv6FlowsOfTheAddressAndNothingElse) {
     EXPECT_EQ(tracked(Family::v4).size(), 1U);
 }
 
+TEST_P(Conntrack, ForgetsByMarkWithinTheMaskAndTheFamily) {
+    const auto flow = [](const std::string& source, const std::string& to, std::uint32_t mark) {
+        MadeFlow made{source, to};
+        made.mark = mark;
+        return made;
+    };
+    make_flows({flow("10.0.0.1", "203.0.113.1", 0x01000000),
+                flow("10.0.0.2", "203.0.113.1", 0x01004001), // others' bits do not matter
+                flow("10.0.0.3", "203.0.113.1", 0x02000000),
+                flow("10.0.0.4", "203.0.113.1", 0x03000000),
+                flow("10.0.0.5", "203.0.113.1", 0),
+                flow("fd00::1", "2001:db8:f::1", 0x01000000)});
+    FlowSelector marked;
+    marked.family = Family::v4;
+    marked.kind = FlowSelector::Kind::marked;
+    marked.mark = 0x01000000;
+    marked.mask = 0x3f000000;
+    EXPECT_EQ(forget(marked).method, Method::one_message);
+    EXPECT_EQ(tracked(Family::v4),
+              (std::vector<std::string>{"10.0.0.3 0 > 203.0.113.1", "10.0.0.4 0 > 203.0.113.1",
+                                        "10.0.0.5 0 > 203.0.113.1"}));
+    EXPECT_EQ(tracked(Family::v6).size(), 1U);
+    marked.family = Family::v6;
+    forget(marked);
+    EXPECT_EQ(tracked(Family::v6).size(), 0U);
+    EXPECT_EQ(tracked(Family::v4).size(), 3U);
+}
+
+TEST_P(Conntrack, RefusesMarksThatSelectEverythingOrNothing) {
+    make_flows({{"10.0.0.1", "203.0.113.1", 1001}});
+    FlowSelector marked;
+    marked.kind = FlowSelector::Kind::marked;
+    marked.mask = 0x3f000000;
+    EXPECT_FALSE(applier_.forget(marked));
+    marked.mark = 0x40000000;
+    EXPECT_FALSE(applier_.forget(marked));
+    marked.mark = 0x01000000;
+    marked.mask = 0;
+    EXPECT_FALSE(applier_.forget(marked));
+    EXPECT_EQ(tracked(Family::v4).size(), 1U);
+}
+
 TEST_P(Conntrack, ForgetsPoolsLargeAndSmall) {
     std::vector<MadeFlow> flows;
     for (int i = 1; i <= 60; ++i)

@@ -35,6 +35,7 @@ struct MadeFlow {
     std::uint16_t zone = 0;
     std::uint32_t timeout_seconds = 3600;
     std::uint32_t status = IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED;
+    std::uint32_t mark = 0;
 };
 
 /// One IPCTNL_MSG_CT_NEW; the caller owns header fields such as the sequence number.
@@ -51,6 +52,8 @@ public:
               flow.source_port, 0, 129);
         apply::put_be32(*message_, CTA_STATUS, flow.status);
         apply::put_be32(*message_, CTA_TIMEOUT, flow.timeout_seconds);
+        if (flow.mark != 0)
+            apply::put_be32(*message_, CTA_MARK, flow.mark);
         if (flow.zone != 0)
             be16(CTA_ZONE, flow.zone);
         if (flow.protocol == IPPROTO_TCP)

@@ -104,6 +104,32 @@ private:
     std::vector<int> fds_;
 };
 
+TEST_F(NftApplier, MarksComeGoAndChangeWithTheirLines) {
+    core::NatPlan plan = two_lines();
+    apply(plan);
+    plan.mark_mask = 0x3f000000;
+    plan.lines[0].mark = 0x03000000;
+    plan.lines[1].mark = 0x01000000;
+    apply(plan);
+    EXPECT_TRUE(verified());
+    EXPECT_NE(table().find("ctmark&0x02000000!=0x00000000metamarksetmetamark|0x02000000"),
+              std::string::npos)
+        << table();
+    const std::string handle = table_handle();
+    plan.lines[0].mark = 0x02000000;
+    apply(plan);
+    EXPECT_TRUE(verified());
+    EXPECT_EQ(table_handle(), handle) << "the rules stay";
+    plan.mark_mask = 0xfc00;
+    plan.lines[0].mark = 0x0400;
+    plan.lines[1].mark = 0x0800;
+    apply(plan);
+    EXPECT_TRUE(verified());
+    EXPECT_EQ(table().find("0x02000000"), std::string::npos);
+    apply(two_lines());
+    EXPECT_EQ(table().find("mark"), std::string::npos);
+}
+
 // libnftables would end the process if its socket were opened after all those.
 TEST_F(NftApplier, WorksBesideMoreDescriptorsThanSelectTakes) {
     applier_.open();

@@ -83,6 +83,23 @@ TEST(NftRender, CreatesInOneTransactionWithCountersCarriedOver) {
     EXPECT_EQ(std::ranges::count(text, '{'), std::ranges::count(text, '}'));
 }
 
+TEST(NftRender, MarksAreSetsOfInterfacesByBit) {
+    core::NatPlan plan = two_lines();
+    plan.mark_mask = 0x3f000000;
+    plan.lines[0].mark = 0x03000000;
+    plan.lines[1].mark = 0x01000000;
+    const NatTableContent content = content_of(plan);
+    EXPECT_EQ(content.elements.at("mark_24"),
+              (std::set<std::string>{"\"eth2.4\"", "\"eth2.5\""}));
+    EXPECT_EQ(content.elements.at("mark_25"), std::set<std::string>{"\"eth2.4\""});
+    EXPECT_TRUE(content.elements.at("mark_29").empty());
+    EXPECT_FALSE(content.elements.contains("mark_30"));
+    const std::string text = render_create(content, {});
+    EXPECT_NE(text.find("oifname @mark_25 ct mark set ct mark | 0x02000000"), std::string::npos);
+    EXPECT_NE(text.find("meta mark set meta mark & 0xc0ffffff"), std::string::npos);
+    EXPECT_EQ(std::ranges::count(text, '{'), std::ranges::count(text, '}'));
+}
+
 TEST(NftRender, UpdateRefillsOnlyTheSetsThatDiffer) {
     core::NatPlan plan = two_lines();
     const NatTableContent before = content_of(plan);

@@ -258,7 +258,7 @@ void type_anything(Generator& any, const mh_out* out) {
     const mh_family family = any.maybe() ? MH_IPV4 : MH_IPV6;
     const std::int64_t number =
         any.below(4) ? any.between(0, 70000) : any.between(INT64_MIN, INT64_MAX);
-    switch (any.below(15)) {
+    switch (any.below(16)) {
     case 0:
         mh_config_router(any.below(40) != 0, out);
         break;
@@ -301,6 +301,10 @@ void type_anything(Generator& any, const mh_out* out) {
         break;
     case 13:
         mh_config_uplink_source(uplink, family, first.c_str(), any.below(4) != 0, out);
+        break;
+    case 14:
+        mh_config_flow_affinity(
+            any.maybe(), any.maybe() ? any.one_of({"0xff00", "255", first}).c_str() : nullptr, out);
         break;
     default:
         mh_config_uplink_probe_icmp(uplink, first.c_str(), any.below(4) != 0, out);

@@ -38,6 +38,10 @@ private:
             return mh_config_table_base(std::stoll(words_.at(1)), out), true;
         if (words_[0] == "rule-priority")
             return mh_config_rule_priority(std::stoll(words_.at(1)), out), true;
+        if (words_[0] == "no" && words_.at(1) == "flow-affinity")
+            return mh_config_flow_affinity(false, nullptr, out), true;
+        if (words_[0] == "flow-affinity")
+            return mh_config_flow_affinity(true, word(2), out), true;
         if (words_[0] == "last-resort")
             return mh_config_last_resort(word(1), out), true;
         if (words_[0] != "uplink")

@@ -242,9 +242,10 @@ std::vector<std::string> Router::stale() const {
     return found;
 }
 
-Router proven_office() {
+Router proven_office(bool affinity) {
     Router router;
     router.config = office_config();
+    router.config.flow_affinity = affinity;
     router.seen = office();
     router.decide();
     router.answer("charter");

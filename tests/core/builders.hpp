@@ -72,7 +72,7 @@ public:
 };
 
 /// The office after both lines have been proven.
-Router proven_office();
+Router proven_office(bool affinity = true);
 
 /// One line of text a rule or route, prefixed with "v4 " or "v6 ".
 std::vector<std::string> texts(const std::vector<core::Rule>& rules);

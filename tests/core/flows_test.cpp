@@ -19,9 +19,10 @@ using Names = std::vector<std::string>;
 const Names kCharters{"charter 198.51.100.50-198.51.100.50"};
 const Names kAtts{"att 203.0.113.57-203.0.113.57"};
 
+/// Without affinity: every line that does not carry loses its flows.
 class Flows : public ::testing::Test {
 protected:
-    Router router = proven_office();
+    Router router = proven_office(false);
 
     /// Those of the last decision that may go, given the kernel as it is.
     Names forgettable() const {

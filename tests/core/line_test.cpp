@@ -25,7 +25,7 @@ protected:
     core::Interface& interface(const char* name) { return seen.interfaces.at(name); }
 
     const std::vector<Line>& look() {
-        lines_ = survey(config, assign_tables(config, {}), seen);
+        lines_ = survey(config, assign_tables(config, {}), {}, seen);
         return lines_;
     }
     const Line* find(const char* name, Family family = Family::v4) {

@@ -98,6 +98,8 @@ TEST_F(Plan, RulesOfTheOffice) {
                            "v4 10010: from all lookup 254 suppress_prefixlength 0",
                            "v4 10100: from 198.51.100.48/29 lookup 1001",
                            "v4 10100: from 203.0.113.56/29 lookup 1002",
+                           "v4 10600: from all fwmark 0x1000000/0x3f000000 lookup 1001",
+                           "v4 10600: from all fwmark 0x2000000/0x3f000000 lookup 1002",
                            "v6 10000: from all to 2001:db8:aa::/64 lookup 254 "
                            "suppress_prefixlength 64",
                            "v6 10000: from all to 2001:db8:cc::/64 lookup 254 "
@@ -109,6 +111,8 @@ TEST_F(Plan, RulesOfTheOffice) {
                            "v6 10100: from 2001:db8:cc::/64 lookup 1001",
                            "v6 10100: from 2001:db8:a000::/36 lookup 1002",
                            "v6 10100: from 2001:db8:c000::/36 lookup 1001",
+                           "v6 10600: from all fwmark 0x1000000/0x3f000000 lookup 1001",
+                           "v6 10600: from all fwmark 0x2000000/0x3f000000 lookup 1002",
                            "v6 32767: from all lookup 253",
                        }));
 }

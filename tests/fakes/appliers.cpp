@@ -169,10 +169,18 @@ core::Result<std::vector<apply::GuardCount>> FakeNat::counters() {
 core::Result<apply::ForgetReport> FakeFlows::forget(const core::FlowSelector& selector) {
     if (!fault.empty())
         return failure(fault);
-    const bool translated = selector.kind == core::FlowSelector::Kind::translated_to;
-    journal_.push_back(translated ? "forget " + selector.first.to_string()
-                                  : std::string("forget untranslated ") +
-                                        core::to_string(selector.family));
+    const std::string family = core::to_string(selector.family);
+    switch (selector.kind) {
+    case core::FlowSelector::Kind::translated_to:
+        journal_.push_back("forget " + selector.first.to_string());
+        break;
+    case core::FlowSelector::Kind::untranslated:
+        journal_.push_back("forget untranslated " + family);
+        break;
+    case core::FlowSelector::Kind::marked:
+        journal_.push_back("forget mark " + std::to_string(selector.mark >> 24U) + " " + family);
+        break;
+    }
     return apply::ForgetReport{.method = apply::ForgetReport::Method::one_message,
                                .deleted = deleted,
                                .took = std::chrono::microseconds(1500)};

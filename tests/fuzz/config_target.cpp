@@ -40,6 +40,8 @@ public:
             return edit_rule_base(config, number(0));
         case 'l':
             return edit_last_resort(config, word(0));
+        case 'f':
+            return edit_flow_affinity(config, !has(1), word(0));
         case 'u':
             return edit_uplink(config, word_[0], !has(1));
         case 'i':

@@ -154,7 +154,7 @@ def run(options):
             "In each trial: no foreign source at a provider, no flow of the healthy line broken, one "
             "move and one return.\n"
             "machine: the longest silence of a flow inside, which crosses no line, in the same trial: "
-            "the machine's doing.\nThe verdict counts only time in which the machine ran."
+            "the machine's doing.\nThe verdict counts only time in which the machine ran, to within a quarter of that."
         )
         say("everything held" if held else "FAILED, see above")
         if options.keep:

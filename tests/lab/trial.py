@@ -37,12 +37,22 @@ class Traffic:
         inside = lab.lines[1].server(4)
         self._servers = [self.server, Server(lab, role="srv", addresses=[inside])]
         self.inside = Flow(lab, "udp", inside, name="udp4-inside")
-        self.nat = Flow(lab, "udp", plan.INTERNET4, name="udp4-nat")
+        self.nat = self._nat_flow()
         self.new = Connector(lab, plan.INTERNET4, name="tcp4-new")
         self.on_preferred = Flow(
             lab, "udp", plan.INTERNET6, bind=preferred.lan_host6(), name="udp6-preferred"
         )
         self.healthy = self._flows_by_other() if driver.steers_by_source else {}
+
+    def _nat_flow(self):
+        return Flow(self.lab, "udp", plan.INTERNET4, name="udp4-nat")
+
+    def renew(self):
+        """Begin the NATed flow anew if it has stayed on the other line, and wait until all flow."""
+        if not self.flows_by(self.lab.lines[0], now_ns() - 200_000_000):
+            self.nat.stop()
+            self.nat = self._nat_flow()
+        self.wait_flowing()
 
     def _flows_by_other(self):
         lab, other = self.lab, self.lab.lines[1]
@@ -72,16 +82,21 @@ class Traffic:
         self.new.wait_working(begun, timeout)
 
     def moves(self, start, end=None):
-        """The lines that the NATed flow moved to within the window, in order."""
-        limit = end or now_ns()
-        self.nat.refresh()
-        lines, last = [], None
-        for reply in self.nat.replies:
-            line = plan.line_of(reply.source)
-            if line is not last and start <= reply.received <= limit and last is not None:
-                lines.append(line.name if line else reply.source)
+        """The lines that new connections moved to within the window, in order."""
+        lines, last = [], self.lab.lines[0]
+        for _, _, source in self.new.successes(start, end):
+            line = plan.line_of(source)
+            if line is not last:
+                lines.append(line.name if line else source)
             last = line
         return lines
+
+    def begins_by(self, line, since):
+        """When the first connection after `since` was begun that left by this line, or None."""
+        return next(
+            (begun for begun, _, source in self.new.successes(since)
+             if plan.line_of(source) is line), None
+        )
 
     def flows_by(self, line, since):
         """Whether the NATed flow was echoed by this line after `since`."""
@@ -95,8 +110,10 @@ class Outcome:
     fault: str
     failover: Gap  # of the NATed UDP flow
     new_connections: Gap
-    failback: Gap | None  # None: never left, or never returned
-    return_ms: float | None  # from the heal to the first packet by the preferred line
+    failback: Gap | None  # of the NATed flow, at the return; None: never left, or never returned
+    return_ms: float | None  # from the heal to the first new connection by the preferred line
+    kept: Gap  # at the return, of a NATed TCP flow begun on the other line
+    kept_broken: bool
     healthy: dict  # flow on the other line -> its Gap
     healthy_broken: list  # TCP flows on the other line that broke
     moves: list
@@ -113,6 +130,8 @@ class Outcome:
             broken.append(f"no new connections for {self.new_connections}")
         if self.failback is None:
             broken.append("did not leave the preferred line and return to it")
+        if self.kept_broken:
+            broken.append("the return broke a TCP connection")
         broken += [f"healthy line touched: {name} broke" for name in self.healthy_broken]
         if len(self.moves) != 2:
             broken.append(f"moved {len(self.moves)} times: {' '.join(self.moves) or '-'}")
@@ -121,7 +140,12 @@ class Outcome:
 
 
 def too_slow(outcomes, limit_ms, return_limit_ms=20.0):
-    """What the trials of one fault broke of the promises of speed, by median, in words."""
+    """What the trials of one fault broke of the promises of speed, by median, in words.
+
+    The flow that tells when the machine ran wakes late itself: a quarter of its longest silence is
+    what that can do.  Next to nothing on a quiet machine.
+    """
+    blur = statistics.median(outcome.machine.ms for outcome in outcomes) / 4
     limits = dict.fromkeys(outcomes[0].running, _HICCUP_MS)
     # A connection is begun every 20 ms, which is how exactly its gap can be told.
     limits |= {"failover": limit_ms, "new connections": limit_ms + 40, "return": return_limit_ms}
@@ -129,9 +153,9 @@ def too_slow(outcomes, limit_ms, return_limit_ms=20.0):
         name: statistics.median(outcome.running[name] for outcome in outcomes) for name in limits
     }
     return [
-        f"{name}: {medians[name]:.1f} ms, allowed {limit:g} ms"
+        f"{name}: {medians[name]:.1f} ms, allowed {limit + blur:.0f} ms"
         for name, limit in limits.items()
-        if medians[name] > limit
+        if medians[name] > limit + blur
     ]
 
 
@@ -142,6 +166,7 @@ def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed
     """
     lab = traffic.lab
     preferred, other = lab.lines
+    traffic.renew()
     lab.reset_counters()
     broken = lab.break_line(preferred, fault)
     has_left = _wait(lambda: traffic.flows_by(other, broken.at), patience_s)
@@ -152,17 +177,23 @@ def run_trial(traffic, fault, patience_s=10.0, return_patience_s=30.0, on_failed
     new_connections = traffic.new.gap(broken.at, left)
     if on_failed_over:
         on_failed_over()
+    kept = Flow(lab, "tcp", plan.INTERNET4, name="tcp4-kept")
+    _wait(lambda: kept.wait_flowing(), patience_s)
     healed = lab.heal(preferred)
-    is_back = _wait(lambda: traffic.flows_by(preferred, healed.at), return_patience_s)
+    is_back = _wait(lambda: traffic.begins_by(preferred, healed.at), return_patience_s)
     _keep_for(_SETTLE_S)
     end = now_ns()
-    back = _first_by(traffic, preferred, healed.at) if is_back else None
+    back = traffic.begins_by(preferred, healed.at)
+    kept_gap = kept.gap(healed.at, end)
+    kept.stop()
     return Outcome(
         fault=fault,
         failover=failover,
         new_connections=new_connections,
         failback=traffic.nat.gap(healed.at, end) if has_left and is_back else None,
         return_ms=(back - healed.at) / 1e6 if back else None,
+        kept=kept_gap,
+        kept_broken=bool(kept.broken),
         healthy={
             name: flow.gap(broken.at, end)
             for name, flow in traffic.healthy.items()
@@ -194,14 +225,6 @@ def _running(traffic, broken, left, healed, end):
         if flow.kind == "udp":
             gaps[name] = flow.gap(broken, end, time)
     return {name: gap.ms for name, gap in gaps.items()}
-
-
-def _first_by(traffic, line, since):
-    return next(
-        r.received
-        for r in traffic.nat.replies
-        if r.received > since and plan.line_of(r.source) is line
-    )
 
 
 def _wait(condition, seconds):

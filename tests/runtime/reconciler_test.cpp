@@ -20,10 +20,11 @@ const char* const kCharterDefault = "v4 default via 198.51.100.49 dev eth2.5 tab
 const char* const kAttDefault = "v4 default via 203.0.113.62 dev eth2.4 table 254";
 const char* const kCharterRule = "v4 10100: from 198.51.100.48/29 lookup 1001";
 
-/// The office, both lines proven, everything in place.
+/// The office without flow affinity, both lines proven, everything in place.
 class Office : public testing::Test {
 protected:
     void SetUp() override {
+        world.config.flow_affinity = false;
         world.answer("charter");
         world.answer("att");
         world.configure();
@@ -421,6 +422,59 @@ TEST_F(Office, ARestartedLineIsNewAsOfNow) {
             EXPECT_EQ(report.health.state, State::init);
             EXPECT_EQ(report.health.since, world.now);
         }
+}
+
+/// The same with flow affinity.
+class StickyOffice : public testing::Test {
+protected:
+    void SetUp() override {
+        world.answer("charter");
+        world.answer("att");
+        world.configure();
+        world.pass(1s);
+        start = world.news();
+    }
+
+    World world;
+    Journal start;
+};
+
+TEST_F(StickyOffice, ADeadLinesFlowsAreForgottenByTheirMark) {
+    world.set_carrier("eth2.5", false);
+    world.turn();
+    const Journal news = world.news();
+    EXPECT_EQ(count(news, "forget mark 1 ipv4"), 1U);
+    EXPECT_EQ(count(news, "forget mark 1 ipv6"), 1U);
+    EXPECT_EQ(count(news, "forget mark 2"), 0U);
+    EXPECT_EQ(count(news, "forget"), 2U);
+}
+
+TEST_F(StickyOffice, AReturnForgetsNothing) {
+    world.config.uplinks.front().timing.stable_for = 0ms;
+    world.configure();
+    world.fall_silent("charter");
+    world.pass(10s);
+    ASSERT_TRUE(world.zebra.holds(kAttDefault));
+    world.news();
+    world.answer("charter");
+    world.pass(10s);
+    EXPECT_TRUE(world.zebra.holds(kCharterDefault));
+    EXPECT_EQ(count(world.news(), "forget"), 0U) << "what began on att goes on there";
+}
+
+TEST_F(StickyOffice, AMarkIsNotGivenToAnotherUplinkWhileFlowsBearIt) {
+    world.flows.fault = "Operation not permitted";
+    core::Uplink& first = world.config.uplinks.front();
+    first = core::Uplink{};
+    first.name = "cable";
+    first.interface = "eth9";
+    world.configure();
+    EXPECT_EQ(world.engine.snapshot().marks.at("cable"), 3U);
+    world.flows.fault.clear();
+    world.pass(10s);
+    EXPECT_EQ(count(world.news(), "forget mark 1 ipv4"), 2U) << "and swept once more";
+    EXPECT_FALSE(world.engine.snapshot().marks.contains("charter"));
+    EXPECT_EQ(world.engine.snapshot().marks.at("cable"), 3U) << "and keeps what it has";
 }
 
 TEST(Reconciler, AConfigurationWithoutAnyLineTakesBackAPredecessorsTableAndNames) {

@@ -193,7 +193,7 @@ std::string check_stale(const Decision& decision) {
             if (key == stale.line && !stale.address_gone)
                 return name(key) + " carries and its flows are stale";
             for (const AddressRange& range : line.translated)
-                if (overlap(range, stale.translated_to))
+                if (stale.mark == 0 && overlap(range, stale.translated_to))
                     return name(key) + " uses " + range.first.to_string() + ", which is stale";
         }
         if (!alternative)

@@ -118,9 +118,12 @@ void SimRouter::restart(bool with_snapshot, Time now) {
     });
     const History old = std::move(history_);
     history_ = {};
-    if (!with_snapshot)
+    if (!with_snapshot) {
+        std::erase_if(flows_, [](const Flow& flow) { return flow.marked; });
         return;
+    }
     history_.tables = old.tables;
+    history_.marks = old.marks;
     for (const auto& [key, line] : old.lines) {
         LineHistory& kept = history_.lines[key];
         kept.health = {line.health.state, now, "as before the restart", std::nullopt};
@@ -178,23 +181,29 @@ void SimRouter::begin_flow(Family family) {
             continue;
         const Nat nat = nat_of(*line.uplink, family);
         if (nat.kind == Nat::Kind::source)
-            flows_.push_back({line.key(), random_.percent(50) ? nat.first : nat.last});
+            flows_.push_back(
+                {line.key(), random_.percent(50) ? nat.first : nat.last, line.mark != 0});
         else if (nat.kind == Nat::Kind::masquerade && !line.addresses.empty())
-            flows_.push_back({line.key(), line.addresses.front()});
+            flows_.push_back({line.key(), line.addresses.front(), line.mark != 0});
         else
             return;
         ++flows_seen_;
     }
 }
 
-/// Does the flow's line carry, in our mind and in the kernel's, and is its address still there?
+/// Does the flow's line carry, in our mind and in the kernel's, or do its flows stay on it, and is
+/// its address still there?
 bool SimRouter::works(const Flow& flow) const {
     const LineHistory* line = find(history_, flow.line);
     const Uplink* uplink = find_uplink(decided_config_, flow.line.uplink);
-    if (!line || !line->carried || !uplink)
+    if (!line || !uplink)
         return false;
     const auto nexthops = default_nexthops(world_.seen, flow.line.family);
-    if (std::ranges::find(nexthops, line->ifindex, &KernelNexthop::ifindex) == nexthops.end())
+    const bool stays = flow.marked && line->keeps_flows;
+    const bool carried =
+        line->carried &&
+        std::ranges::find(nexthops, line->ifindex, &KernelNexthop::ifindex) != nexthops.end();
+    if (!stays && !carried)
         return false;
     const auto& addresses = world_.seen.interfaces.at(uplink->interface).addresses;
     const UplinkFamily& typed = uplink->family[flow.line.family];
@@ -229,8 +238,12 @@ std::string SimRouter::forget(const StaleFlows& stale) {
     const FlowSelector selector = selector_of(stale);
     std::string wrong;
     std::erase_if(flows_, [&](const Flow& flow) {
-        if (flow.line.family != selector.family ||
-            !is_between(flow.translated_to, {selector.first, selector.last}))
+        const bool selected =
+            selector.kind == FlowSelector::Kind::marked
+                ? flow.marked && flow.line == stale.line
+                : flow.line.family == selector.family &&
+                      is_between(flow.translated_to, {selector.first, selector.last});
+        if (!selected)
             return false;
         if (works(flow))
             wrong = "a flow of " + flow.line.uplink + " translated to " +
@@ -255,7 +268,9 @@ std::string SimRouter::check_settled(Time now) {
             for (const AddressRange& range : line.translated)
                 in_use = in_use || is_between(flow.translated_to, range);
         }
-        if (alternative && !in_use && !nexthops.empty())
+        const bool carried =
+            history_.lines.contains(flow.line) && history_.lines.at(flow.line).carried;
+        if (alternative && !(flow.marked ? carried : in_use) && !nexthops.empty())
             return "a flow of " + flow.line.uplink + " translated to " +
                    flow.translated_to.to_string() + " is stuck for good";
     }

@@ -18,6 +18,7 @@ namespace multihomed::sim {
 struct Flow {
     core::ProbeKey line;
     core::Address translated_to;
+    bool marked = false;
 };
 
 enum class Cause { event, restart, time };

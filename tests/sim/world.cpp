@@ -42,6 +42,7 @@ void erase_family(std::vector<InterfaceAddress>& addresses, Family family) {
 
 World::World(Random& random, Time start) : random_(random) {
     config.enabled = true;
+    config.flow_affinity = random_.percent(50);
     test::add(seen, test::ethernet("lan", 2, {"172.16.0.1/16", "fe80::1/64"}));
     const unsigned lines = 2 + static_cast<unsigned>(random_.below(kMostLines - 1));
     for (unsigned i = 0; i < kMostLines; ++i) {
