@@ -4,6 +4,7 @@
 // appliers, makes one message of it (runtime/status.hpp) and prints that as text or JSON.
 #include "commands.hpp"
 
+#include "core/utf8.hpp"
 #include "runtime/status.hpp"
 
 #include <optional>
@@ -37,7 +38,7 @@ std::optional<std::string> known_uplink(Commanded& daemon, const char* uplink) {
     if (!uplink)
         return std::nullopt;
     if (!core::find_uplink(daemon.config(), uplink))
-        throw std::invalid_argument(std::string("there is no uplink '") + uplink + "'");
+        throw std::invalid_argument("there is no uplink " + core::quoted(uplink));
     return uplink;
 }
 
@@ -57,7 +58,7 @@ status::Uplinks gather_uplinks(Commanded& daemon, const std::optional<std::strin
 status::Conntrack gather_conntrack(Commanded& daemon, const std::optional<std::string>& uplink,
                                    std::size_t limit) {
     const auto ranges = runtime::flow_ranges(daemon.engine(), uplink);
-    std::vector<apply::AddressRange> asked;
+    std::vector<core::AddressRange> asked;
     for (const runtime::FlowRange& range : ranges)
         asked.push_back(range.range);
     const auto counts = daemon.flows().count(asked);

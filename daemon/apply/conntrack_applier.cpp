@@ -15,10 +15,10 @@
 // everything, and is refused here.
 //
 // Why the other one is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6 addresses the
-// wrong way round
-// (!ipv6_addr_cmp(), seen up to Linux 6.18): the filter keeps the flows of the failed line and
-// deletes everybody else's. No answer of the kernel tells a mended version from a broken one
-// without risking flows, so IPv6 is dumped and deleted, and dumps use no address filter either.
+// wrong way round (!ipv6_addr_cmp(), seen up to Linux 6.18): the filter keeps the flows of the
+// failed line and deletes everybody else's. No answer of the kernel tells a mended version from a
+// broken one without risking flows, so IPv6 is dumped and deleted, and dumps use no address filter
+// either.
 #include "apply/conntrack_applier.hpp"
 
 #include "apply/conntrack_codec.hpp"
@@ -55,11 +55,6 @@ constexpr std::array<const char*, 10> kTcpStates{
     "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",       "SYN_SENT2"};
 static_assert(TCP_CONNTRACK_ESTABLISHED == 3 && TCP_CONNTRACK_SYN_SENT2 == 9);
 
-bool contains(const AddressRange& range, const Address& address) {
-    return core::family_of(range.first) == core::family_of(address) && range.first <= address &&
-           address <= range.last;
-}
-
 Result<void> check_range(const AddressRange& range, Family family) {
     if (core::family_of(range.first) != family || core::family_of(range.last) != family ||
         range.last < range.first)
@@ -79,7 +74,8 @@ bool is_selected(const FlowSelector& selector, const TrackedFlow& flow) {
     if (flow.family != selector.family)
         return false;
     if (selector.kind == FlowSelector::Kind::translated_to)
-        return translated && contains({selector.first, selector.last}, flow.reply.destination);
+        return translated &&
+               core::contains({selector.first, selector.last}, flow.reply.destination);
     // The reply's source is where the flow really goes, if its destination is translated.
     return !translated && is_in(selector.sources, flow.original.source) &&
            !is_in(selector.not_destinations, flow.original.destination) &&
@@ -301,7 +297,7 @@ ConntrackFlowApplier::count(const std::vector<AddressRange>& ranges) {
     for (const AddressRange& range : ranges) {
         counts.push_back({range, 0});
         for (const auto& [address, flows] : by_address)
-            if (contains(range, address))
+            if (core::contains(range, address))
                 counts.back().flows += flows;
     }
     return counts;
@@ -313,7 +309,7 @@ Result<FlowList> ConntrackFlowApplier::list(const AddressRange& translated_to, s
         return fit.error();
     FlowList list;
     const auto walked = walk_translated(family, [&](const TrackedFlow& flow) {
-        if (!contains(translated_to, flow.reply.destination))
+        if (!core::contains(translated_to, flow.reply.destination))
             return;
         ++list.total;
         if (list.flows.size() < limit)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/address_range.hpp"
 #include "core/desired.hpp"
 #include "core/result.hpp"
 
@@ -26,13 +27,7 @@ struct ForgetReport {
     std::chrono::microseconds took{0};
 };
 
-/// Inclusive, one family.
-struct AddressRange {
-    core::Address first;
-    core::Address last;
-
-    bool operator==(const AddressRange&) const = default;
-};
+using core::AddressRange;
 
 struct FlowCount {
     AddressRange translated_to;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "apply/nft_render.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <iterator>
 #include <net/if.h>
 
@@ -78,18 +79,14 @@ bool is_uplink_name(const std::string& name) {
     return !name.empty() && name.size() <= core::kMaxUplinkName && std::ranges::all_of(name, fit);
 }
 
-/// Sorted, and without prefixes that lie in another one: interval sets take no overlaps.
+/// Without prefixes that lie in another one: interval sets take no overlaps.
 Result<std::vector<core::Prefix>> disjoint(std::vector<core::Prefix> prefixes, Family family) {
-    std::ranges::sort(prefixes);
-    std::vector<core::Prefix> kept;
-    for (const core::Prefix& prefix : prefixes) {
+    for (const core::Prefix& prefix : prefixes)
         if (prefix.family() != family)
             return Error{0,
                          prefix.to_string() + " is not an " + core::to_string(family) + " prefix"};
-        if (kept.empty() || !kept.back().contains(prefix))
-            kept.push_back(prefix);
-    }
-    return kept;
+    core::drop_covered(prefixes);
+    return prefixes;
 }
 
 /// What is in `all` and not in `those`.
@@ -233,19 +230,13 @@ std::string guard_chain() {
            "  }\n";
 }
 
-std::string hex(std::uint32_t value) {
-    std::array<char, 12> text{};
-    std::snprintf(text.data(), text.size(), "0x%08x", value);
-    return text.data();
-}
-
 /// A rule for each bit of the mask. nft cannot put some bits of one mark into another mark in one
 /// go and leave the rest alone; bit by bit it can.
-template <class Rule>
-std::string for_each_bit(std::uint32_t mask, Rule rule) {
+std::string bit_rules(std::uint32_t mask,
+                      std::string (*rule)(const std::string& set, const std::string& bit)) {
     std::string text;
     for (const unsigned bit : bits_of(mask))
-        text += "    " + rule("@" + bit_set(bit), hex(1U << bit)) + "\n";
+        text += "    " + rule("@" + bit_set(bit), core::hex_text(1U << bit)) + "\n";
     return text;
 }
 
@@ -265,18 +256,18 @@ std::string mark_leaving(const std::string& set, const std::string& bit) {
 std::string affinity_chains(std::uint32_t mask) {
     if (mask == 0)
         return "";
-    const std::string unmarked = "    ct mark & " + hex(mask) + " == 0";
-    const std::string marked = "    ct mark & " + hex(mask) + " != 0";
-    return "  chain take_mark {\n" + for_each_bit(mask, take_mark) +
+    const std::string unmarked = "    ct mark & " + core::hex_text(mask) + " == 0";
+    const std::string marked = "    ct mark & " + core::hex_text(mask) + " != 0";
+    return "  chain take_mark {\n" + bit_rules(mask, take_mark) +
            "  }\n"
            "  chain arrive_by_line {\n"
            "    ct state != new return\n" +
-           marked + " return\n" + for_each_bit(mask, mark_arriving) +
+           marked + " return\n" + bit_rules(mask, mark_arriving) +
            "  }\n"
            "  chain arrive {\n"
            "    type filter hook prerouting priority mangle; policy accept;\n"
            "    meta mark & " +
-           hex(mask) + " != 0 meta mark set meta mark & " + hex(~mask) +
+           core::hex_text(mask) + " != 0 meta mark set meta mark & " + core::hex_text(~mask) +
            "\n"
            "    iifname @lines goto arrive_by_line\n" +
            unmarked +
@@ -294,7 +285,7 @@ std::string affinity_chains(std::uint32_t mask) {
            "  chain leave {\n"
            "    type filter hook postrouting priority mangle; policy accept;\n"
            "    oifname != @lines return\n" +
-           marked + " return\n" + for_each_bit(mask, mark_leaving) + "  }\n";
+           marked + " return\n" + bit_rules(mask, mark_leaving) + "  }\n";
 }
 
 } // namespace

@@ -27,6 +27,10 @@ bool contains(const Prefix& prefix, const AddressRange& range) {
     return prefix.contains(range.first) && prefix.contains(range.last);
 }
 
+bool contains(const AddressRange& range, const Address& address) {
+    return overlap(range, {address, address});
+}
+
 std::vector<AddressRange> without(const AddressRange& range,
                                   const std::vector<AddressRange>& taken) {
     std::vector<AddressRange> left{range};

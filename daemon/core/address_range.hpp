@@ -19,6 +19,7 @@ struct AddressRange {
 
 bool overlap(const AddressRange& one, const AddressRange& other);
 bool contains(const Prefix& prefix, const AddressRange& range);
+bool contains(const AddressRange& range, const Address& address);
 /// What is left of `range` once all of `taken` is cut out of it, in ascending order.
 std::vector<AddressRange> without(const AddressRange& range,
                                   const std::vector<AddressRange>& taken);

@@ -20,6 +20,10 @@ using Milliseconds = std::chrono::milliseconds;
 inline constexpr std::uint32_t kTableMain = 254;
 /// The kernel looks up this table last for IPv4 (rule 32767); ours adds that rule for IPv6.
 inline constexpr std::uint32_t kTableDefault = 253;
+/// Tables that the kernel asks for what no rule of ours has sent elsewhere.
+constexpr bool is_asked_last(std::uint32_t table) {
+    return table == kTableMain || table == kTableDefault;
+}
 inline constexpr std::uint32_t kRulePriorityTableDefault = 32767;
 
 inline constexpr std::uint32_t kDefaultTableBase = 1001;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/config_text.hpp"
 
-#include <cstdio>
+#include "core/text.hpp"
 
 namespace multihomed::core {
 
@@ -20,12 +20,6 @@ void add_number(std::string& text, const char* words, std::uint64_t value, std::
 void add_time(std::string& text, const char* words, Milliseconds value, Milliseconds fallback) {
     add_number(text, words, static_cast<std::uint64_t>(value.count()),
                static_cast<std::uint64_t>(fallback.count()));
-}
-
-std::string hex(std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "0x%08x", value);
-    return text;
 }
 
 void add_family(std::string& text, const UplinkFamily& typed, Family family) {
@@ -98,7 +92,7 @@ std::string to_text(const Config& config) {
     if (!config.flow_affinity)
         text += " no flow-affinity\n";
     else if (config.mark_mask != kDefaultMarkMask)
-        text += " flow-affinity mask " + hex(config.mark_mask) + "\n";
+        text += " flow-affinity mask " + hex_text(config.mark_mask) + "\n";
     for (const Uplink& uplink : config.uplinks)
         add_uplink(text, uplink);
     return text + "exit\n!\n";

@@ -66,8 +66,7 @@ std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family fami
 }
 
 std::uint8_t protocol_of(const Route& route) {
-    return route.table == kTableMain || route.table == kTableDefault ? kDefaultRouteProtocol
-                                                                     : kLineRouteProtocol;
+    return is_asked_last(route.table) ? kDefaultRouteProtocol : kLineRouteProtocol;
 }
 
 KernelIndex::KernelIndex(const Observation& seen) {
@@ -78,16 +77,11 @@ KernelIndex::KernelIndex(const Observation& seen) {
             rules_.emplace(found.protocol, found.rule);
 }
 
-bool KernelIndex::holds(const Route& route) const {
-    const auto [first, last] = routes_.equal_range({route.table, route.destination});
-    return std::any_of(first, last,
-                       [&](const auto& entry) { return same_nexthops(route, *entry.second); });
-}
-
-bool KernelIndex::holds_ours(const Route& route) const {
+bool KernelIndex::find(const Route& route, bool only_ours) const {
     const auto [first, last] = routes_.equal_range({route.table, route.destination});
     return std::any_of(first, last, [&](const auto& entry) {
-        return entry.second->protocol == protocol_of(route) && same_nexthops(route, *entry.second);
+        return same_nexthops(route, *entry.second) &&
+               (!only_ours || entry.second->protocol == protocol_of(route));
     });
 }
 

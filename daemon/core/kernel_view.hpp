@@ -33,12 +33,14 @@ public:
     explicit KernelIndex(const Observation& seen);
 
     /// As wanted, next hops included.
-    bool holds(const Route& route) const;
+    bool holds(const Route& route) const { return find(route, false); }
     /// The same, and it is not another program's.
-    bool holds_ours(const Route& route) const;
+    bool holds_ours(const Route& route) const { return find(route, true); }
     bool holds(const Rule& rule, std::uint8_t protocol) const;
 
 private:
+    bool find(const Route& route, bool only_ours) const;
+
     std::multimap<std::pair<std::uint32_t, Prefix>, const KernelRoute*> routes_;
     std::set<std::pair<std::uint8_t, Rule>> rules_;
 };

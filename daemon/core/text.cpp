@@ -20,6 +20,12 @@ std::string nexthop_text(const Nexthop& nexthop) {
 
 } // namespace
 
+std::string hex_text(std::uint32_t value) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%08x", value);
+    return text;
+}
+
 std::string to_string(const Rule& rule) {
     std::string text = std::to_string(rule.priority) + ":";
     text += " from " + (rule.source ? rule.source->to_string() : "all");

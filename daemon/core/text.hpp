@@ -9,6 +9,8 @@
 
 namespace multihomed::core {
 
+/// "0x3f000000", always eight digits
+std::string hex_text(std::uint32_t value);
 /// "10100: from 192.0.2.0/24 lookup 1001"
 std::string to_string(const Rule& rule);
 /// "default via 192.0.2.1 dev eth1 table 1001"

@@ -41,16 +41,13 @@ bool is_own_again(const core::StaleFlows& stale, const core::Observation& seen) 
         return false;
     return std::ranges::any_of(seen.interfaces, [&](const auto& entry) {
         return std::ranges::any_of(entry.second.addresses, [&](const core::InterfaceAddress& own) {
-            return core::family_of(own.address) == stale.line.family &&
-                   own.address >= stale.translated_to.first &&
-                   own.address <= stale.translated_to.last;
+            return core::contains(stale.translated_to, own.address);
         });
     });
 }
 
 bool is_default(const core::Route& route) {
-    return route.destination.is_any() &&
-           (route.table == core::kTableMain || route.table == core::kTableDefault);
+    return route.destination.is_any() && core::is_asked_last(route.table);
 }
 
 /// Does a default of ours lead there?
@@ -60,8 +57,7 @@ bool is_routed(const core::Observation& seen, const std::string& interface, core
         return false;
     return std::ranges::any_of(seen.routes, [&](const core::KernelRoute& route) {
         return route.destination == core::Prefix::any(family) &&
-               route.protocol == core::kDefaultRouteProtocol &&
-               (route.table == core::kTableMain || route.table == core::kTableDefault) &&
+               route.protocol == core::kDefaultRouteProtocol && core::is_asked_last(route.table) &&
                std::ranges::any_of(route.nexthops, [&](const core::KernelNexthop& nexthop) {
                    return nexthop.ifindex == *ifindex;
                });
@@ -115,9 +111,8 @@ bool translates_more(const core::NatPlan& now, const std::optional<core::NatPlan
 /// yet, but lets none pass that it does not know.
 bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan& wanted) {
     return std::ranges::all_of(wanted.lines, [&](const core::LineNat& line) {
-        return applied && std::ranges::any_of(applied->lines, [&](const core::LineNat& known) {
-                   return known.interface == line.interface;
-               });
+        return applied &&
+               std::ranges::count(applied->lines, line.interface, &core::LineNat::interface) != 0;
     });
 }
 
@@ -177,6 +172,18 @@ void Reconciler::wake(Time when) {
         deadline_ = when;
 }
 
+/// Not yet time to try again; once it is, the retry is taken back.
+bool Reconciler::rests(std::optional<Time>& retry, Time now) {
+    if (!retry)
+        return false;
+    if (now >= *retry) {
+        retry.reset();
+        return false;
+    }
+    wake(*retry);
+    return true;
+}
+
 void Reconciler::record(const std::string& object, const core::Result<void>& result) {
     if (result) {
         failures_.erase(object);
@@ -194,15 +201,12 @@ void Reconciler::write_names(Time now) {
         record(kNamesObject, {});
         return;
     }
-    if (names_retry_ && now < *names_retry_) {
-        wake(*names_retry_);
+    if (rests(names_retry_, now))
         return;
-    }
     // A name is a convenience: nothing waits for it.
     const auto result =
         names.empty() ? appliers_.table_names.remove() : appliers_.table_names.apply(names);
     record(kNamesObject, result);
-    names_retry_.reset();
     if (result)
         written_names_ = names;
     else
@@ -235,11 +239,8 @@ bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
                                    ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
                                    : wanted_.desired.nat;
     nat_lingers_ = !(plan == wanted_.desired.nat);
-    if (nat_retry_ && now < *nat_retry_) {
-        wake(*nat_retry_);
+    if (rests(nat_retry_, now))
         return guards_all(applied_nat_, plan);
-    }
-    nat_retry_.reset();
     const auto result = change_nat(plan);
     record(kNatObject, result);
     if (result)
@@ -251,8 +252,12 @@ bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
 /// The kernel shows no route that zebra has yet to install.
 bool Reconciler::is_under_way(const std::string& interface, Time now) {
     const auto sent = default_sent_.find(interface);
-    if (sent == default_sent_.end() || now >= sent->second + kUnderWay)
+    if (sent == default_sent_.end())
         return false;
+    if (now >= sent->second + kUnderWay) {
+        default_sent_.erase(sent);
+        return false;
+    }
     wake(sent->second + kUnderWay);
     return true;
 }
@@ -282,11 +287,8 @@ core::Result<void> Reconciler::change_nat(const core::NatPlan& plan) {
 /// Flows that began before their translation stood would stay untranslated for as long as they
 /// live.
 void Reconciler::forget_untranslated(Time now) {
-    if (untranslated_retry_ && now < *untranslated_retry_) {
-        wake(*untranslated_retry_);
+    if (rests(untranslated_retry_, now))
         return;
-    }
-    untranslated_retry_.reset();
     core::Result<void> result;
     std::erase_if(untranslated_, [&](const core::FlowSelector& flows) {
         const auto done = appliers_.flows.forget(flows);

@@ -133,6 +133,7 @@ private:
 
     bool needs_sending(Status& status, bool present, Time now);
     void wake(Time when);
+    bool rests(std::optional<Time>& retry, Time now);
     void record(const std::string& object, const core::Result<void>& result);
 
     Appliers appliers_;

@@ -191,11 +191,8 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
         fill(*to.add_targets(), target, view.now);
     for (const std::string& remark : line.remarks)
         to.add_remarks(remark);
-    for (const apply::GuardCount& guard : guards)
-        if (guard.uplink == key.uplink && guard.family == key.family) {
-            to.mutable_guard()->set_packets(static_cast<double>(guard.packets));
-            to.mutable_guard()->set_bytes(static_cast<double>(guard.bytes));
-        }
+    if (const apply::GuardCount* guard = find_guard(guards, key.uplink, key.family))
+        fill_counter(*to.mutable_guard(), *guard);
     if (const auto found = view.engine.last_forgotten().find(key);
         found != view.engine.last_forgotten().end())
         fill(*to.mutable_last_forgotten(), found->second);

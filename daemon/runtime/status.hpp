@@ -35,7 +35,7 @@ status::NatTable nat_table(const Engine& engine, const core::Result<bool>& intac
 /// The translated flows of one line.
 struct FlowRange {
     core::ProbeKey line;
-    apply::AddressRange range;
+    core::AddressRange range;
 };
 /// What to count for `show multihome conntrack`: of all uplinks, or of the one named.
 std::vector<FlowRange> flow_ranges(const Engine& engine, const std::optional<std::string>& name);

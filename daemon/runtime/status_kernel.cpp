@@ -107,17 +107,6 @@ const char* nat_state(const Reconciler& reconciler, const core::Result<bool>& in
     return reconciler.wanted().desired.nat.lines.empty() ? "none" : "installed";
 }
 
-void fill_dropped(status::NatLine& to, const core::Result<GuardCounts>& guards,
-                  core::Family family) {
-    if (!guards)
-        return;
-    for (const apply::GuardCount& guard : *guards)
-        if (guard.uplink == to.uplink() && guard.family == family) {
-            to.mutable_dropped()->set_packets(static_cast<double>(guard.packets));
-            to.mutable_dropped()->set_bytes(static_cast<double>(guard.bytes));
-        }
-}
-
 std::string protocol_text(std::uint8_t protocol) {
     switch (protocol) {
     case IPPROTO_TCP:
@@ -215,7 +204,8 @@ status::NatTable nat_table(const Engine& engine, const core::Result<bool>& intac
             fill_nat(*shown.mutable_nat(), line.nat[family]);
             for (const core::Prefix& source : line.sources[family])
                 shown.add_sources(source.to_string());
-            fill_dropped(shown, guards, family);
+            if (const auto* guard = guards ? find_guard(*guards, line.uplink, family) : nullptr)
+                fill_counter(*shown.mutable_dropped(), *guard);
         }
     return to;
 }
@@ -225,7 +215,7 @@ std::vector<FlowRange> flow_ranges(const Engine& engine, const std::optional<std
     for (const auto& [key, line] : engine.decision().history.lines)
         if (!name || key.uplink == *name)
             for (const auto& range : line.translated)
-                ranges.push_back({key, {range.first, range.last}});
+                ranges.push_back({key, range});
     return ranges;
 }
 
@@ -255,14 +245,13 @@ status::Conntrack conntrack(const std::vector<FlowRange>& ranges,
 
 GuardCounts since_cleared(const GuardCounts& now, const GuardCounts& then) {
     GuardCounts result = now;
-    for (apply::GuardCount& count : result)
-        for (const apply::GuardCount& old : then) {
-            const bool same = old.uplink == count.uplink && old.family == count.family;
-            if (!same || old.packets > count.packets || old.bytes > count.bytes)
-                continue;
-            count.packets -= old.packets;
-            count.bytes -= old.bytes;
-        }
+    for (apply::GuardCount& count : result) {
+        const apply::GuardCount* old = find_guard(then, count.uplink, count.family);
+        if (!old || old->packets > count.packets || old->bytes > count.bytes)
+            continue;
+        count.packets -= old->packets;
+        count.bytes -= old->bytes;
+    }
     return result;
 }
 

@@ -5,7 +5,8 @@
 
 #include "core/desired.hpp"
 #include "core/observation.hpp"
-#include "runtime/status.pb.h"
+#include "runtime/status.hpp"
+#include "runtime/text_layout.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -46,6 +47,40 @@ inline void fill_nat(status::Nat& to, const core::Nat& from) {
         to.set_last(from.last.to_string());
         break;
     }
+}
+
+inline void fill_counter(status::Counter& to, const apply::GuardCount& from) {
+    to.set_packets(static_cast<double>(from.packets));
+    to.set_bytes(static_cast<double>(from.bytes));
+}
+
+/// What the guard has dropped of one line; null if it has no counter for it.
+inline const apply::GuardCount* find_guard(const GuardCounts& guards, const std::string& uplink,
+                                           core::Family family) {
+    const auto found = std::ranges::find_if(guards, [&](const apply::GuardCount& guard) {
+        return guard.uplink == uplink && guard.family == family;
+    });
+    return found == guards.end() ? nullptr : &*found;
+}
+
+inline std::string dropped_text(const status::Counter& dropped) {
+    return count_text(dropped.packets()) + " packets, " + count_text(dropped.bytes()) + " bytes";
+}
+
+inline std::string range_text(const std::string& first, const std::string& last) {
+    return first == last ? first : first + "-" + last;
+}
+
+inline std::string nat_text(const status::Nat& nat) {
+    return nat.kind() == "source" ? "source " + range_text(nat.first(), nat.last()) : nat.kind();
+}
+
+template <class List>
+std::string joined(const List& list) {
+    std::string text;
+    for (const auto& each : list)
+        text += (text.empty() ? "" : ", ") + each;
+    return text;
 }
 
 /// The uplink whose interface has this name; empty if none has.

@@ -113,18 +113,6 @@ std::string entry(const char* title, const std::string& value) {
     return wrap(first, value, 4 + kTitle);
 }
 
-template <class List>
-std::string joined(const List& list) {
-    std::string text;
-    for (const auto& each : list)
-        text += (text.empty() ? "" : ", ") + each;
-    return text;
-}
-
-std::string range_text(const std::string& first, const std::string& last) {
-    return first == last ? first : first + "-" + last;
-}
-
 std::string targets_text(const status::LineDetail& detail) {
     using Align = Table::Align;
     if (detail.targets().empty())
@@ -177,9 +165,6 @@ std::string detail_text(const status::LineDetail& detail) {
     std::string gateway = detail.gateway();
     if (!detail.neighbour().empty())
         gateway += " (link-layer address: " + detail.neighbour() + ")";
-    std::string nat = detail.nat().kind();
-    if (nat == "source")
-        nat += " " + range_text(detail.nat().first(), detail.nat().last());
     std::string text = state_text(detail) + wrap("    ", detail.line().reason(), 4);
     for (const std::string& remark : detail.remarks())
         text += wrap("    % ", remark, 6);
@@ -187,10 +172,9 @@ std::string detail_text(const status::LineDetail& detail) {
             entry("subnets", joined(detail.subnets())) + entry("sources", joined(detail.sources()));
     if (joined(detail.bound()) != joined(detail.sources()))
         text += entry("of them bound", detail.bound().empty() ? "none" : joined(detail.bound()));
-    text += entry("translation", nat);
+    text += entry("translation", nat_text(detail.nat()));
     if (detail.has_guard())
-        text += entry("guard", "dropped " + count_text(detail.guard().packets()) + " packets, " +
-                                   count_text(detail.guard().bytes()) + " bytes");
+        text += entry("guard", "dropped " + dropped_text(detail.guard()));
     text += entry("forgot flows", forgotten_text(detail));
     text += entry("probed from", detail.probe_source()) + targets_text(detail);
     return text;

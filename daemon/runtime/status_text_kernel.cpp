@@ -2,6 +2,7 @@
 //
 // The messages of status.proto as text: rules, routes, NAT and conntrack.
 #include "runtime/status.hpp"
+#include "runtime/status_parts.hpp"
 #include "runtime/text_layout.hpp"
 
 namespace multihomed::runtime {
@@ -35,18 +36,9 @@ std::string list_text(const char* what, const List& list) {
            std::to_string(installed) + " are in the kernel\n" + text;
 }
 
-std::string nat_words(const status::Nat& nat) {
-    if (nat.kind() != "source")
-        return nat.kind();
-    return "source " + (nat.first() == nat.last() ? nat.first() : nat.first() + "-" + nat.last());
-}
-
 template <class List>
-std::string joined(const List& list) {
-    std::string text;
-    for (const auto& each : list)
-        text += (text.empty() ? "" : ", ") + each;
-    return text.empty() ? "nothing" : text;
+std::string joined_or_nothing(const List& list) {
+    return list.empty() ? "nothing" : joined(list);
 }
 
 std::string nat_state_text(const status::NatTable& nat) {
@@ -64,12 +56,11 @@ std::string nat_state_text(const status::NatTable& nat) {
 std::string nat_line_text(const status::NatLine& line) {
     std::string text = wrap("  " + line.uplink() + " ",
                             "(" + line.interface() + ", " + line.family() + "): translation " +
-                                nat_words(line.nat()),
+                                nat_text(line.nat()),
                             4);
-    text += wrap("    lets pass ", joined(line.sources()), 14);
+    text += wrap("    lets pass ", joined_or_nothing(line.sources()), 14);
     if (line.has_dropped())
-        text += "    dropped   " + count_text(line.dropped().packets()) + " packets, " +
-                count_text(line.dropped().bytes()) + " bytes\n";
+        text += "    dropped   " + dropped_text(line.dropped()) + "\n";
     return text;
 }
 
@@ -107,7 +98,7 @@ std::string to_text(const status::NatTable& nat) {
         text += wrap("% ", nat.error(), 2);
     if (nat.lines().empty())
         return text;
-    text += wrap("Translated when they leave: ", joined(nat.internal()), 2);
+    text += wrap("Translated when they leave: ", joined_or_nothing(nat.internal()), 2);
     for (const status::NatLine& line : nat.lines())
         text += nat_line_text(line);
     return text;

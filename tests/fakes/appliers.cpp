@@ -187,27 +187,27 @@ core::Result<apply::ForgetReport> FakeFlows::forget(const core::FlowSelector& se
 }
 
 core::Result<std::vector<apply::FlowCount>>
-FakeFlows::count(const std::vector<apply::AddressRange>& ranges) {
+FakeFlows::count(const std::vector<core::AddressRange>& ranges) {
     if (!fault.empty())
         return failure(fault);
     std::vector<apply::FlowCount> counts;
-    for (const apply::AddressRange& range : ranges) {
+    for (const core::AddressRange& range : ranges) {
         apply::FlowCount count{.translated_to = range, .flows = 0};
         for (const apply::Flow& flow : flows)
-            if (flow.translated_to >= range.first && flow.translated_to <= range.last)
+            if (core::contains(range, flow.translated_to))
                 ++count.flows;
         counts.push_back(count);
     }
     return counts;
 }
 
-core::Result<apply::FlowList> FakeFlows::list(const apply::AddressRange& translated_to,
+core::Result<apply::FlowList> FakeFlows::list(const core::AddressRange& translated_to,
                                               std::size_t limit) {
     if (!fault.empty())
         return failure(fault);
     apply::FlowList list;
     for (const apply::Flow& flow : flows) {
-        if (flow.translated_to < translated_to.first || flow.translated_to > translated_to.last)
+        if (!core::contains(translated_to, flow.translated_to))
             continue;
         ++list.total;
         if (list.flows.size() < limit)

@@ -84,8 +84,8 @@ public:
 
     core::Result<apply::ForgetReport> forget(const core::FlowSelector& selector) override;
     core::Result<std::vector<apply::FlowCount>>
-    count(const std::vector<apply::AddressRange>& ranges) override;
-    core::Result<apply::FlowList> list(const apply::AddressRange& translated_to,
+    count(const std::vector<core::AddressRange>& ranges) override;
+    core::Result<apply::FlowList> list(const core::AddressRange& translated_to,
                                        std::size_t limit) override;
 
     std::string fault;

@@ -59,6 +59,13 @@ void World::configure() {
     turn();
 }
 
+void World::start() {
+    for (const core::Uplink& uplink : config.uplinks)
+        answer(uplink.name);
+    configure();
+    pass(std::chrono::seconds(1));
+}
+
 void World::set_figures(const std::string& uplink, bool answered) {
     const auto found = std::ranges::find(config.uplinks, uplink, &core::Uplink::name);
     for (const core::Family family : core::kFamilies) {

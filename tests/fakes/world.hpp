@@ -43,6 +43,8 @@ public:
     void pass(std::chrono::milliseconds time);
     /// Takes `config` over, and turns.
     void configure();
+    /// Configures, every line answers, and a second goes by: everything is in place.
+    void start();
 
     /// All targets of the uplink answer, in both families; or none does.
     void answer(const std::string& uplink);

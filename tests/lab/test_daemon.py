@@ -2,7 +2,6 @@
 """multihomed as an FRR daemon among others: signals, privileges, options, its own configuration file."""
 
 import json
-import os
 import pathlib
 import signal
 import socket
@@ -10,17 +9,11 @@ import subprocess
 
 import pytest
 
-from . import Kernel, Lab, drivers, wait_for
+from . import Kernel, drivers, wait_for
 from .frr import Frr, multihomed_binary
 from .netns import in_namespace
 
 NET_ADMIN, NET_RAW = 12, 13  # linux/capability.h
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab.create(f"d{os.getpid()}") as lab:
-        yield lab
 
 
 @pytest.fixture

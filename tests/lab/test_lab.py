@@ -40,13 +40,6 @@ from .netns import Namespace
 CHARTER, ATT = plan.LINES
 
 
-@pytest.fixture(scope="module")
-def lab():
-    """One lab for the tests that leave it as they found it."""
-    with Lab.create(f"s{os.getpid()}") as lab:
-        yield lab
-
-
 @pytest.fixture
 def by_hand(lab):
     driver = drivers.ByHand().start(lab)

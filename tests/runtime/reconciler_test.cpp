@@ -25,10 +25,7 @@ class Office : public testing::Test {
 protected:
     void SetUp() override {
         world.config.flow_affinity = false;
-        world.answer("charter");
-        world.answer("att");
-        world.configure();
-        world.pass(1s);
+        world.start();
         ASSERT_TRUE(world.reconciler().settled()) << problems();
         start = world.news();
     }
@@ -428,10 +425,7 @@ TEST_F(Office, ARestartedLineIsNewAsOfNow) {
 class StickyOffice : public testing::Test {
 protected:
     void SetUp() override {
-        world.answer("charter");
-        world.answer("att");
-        world.configure();
-        world.pass(1s);
+        world.start();
         start = world.news();
     }
 

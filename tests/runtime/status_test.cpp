@@ -20,12 +20,7 @@ using runtime::to_text;
 
 class Shown : public testing::Test {
 protected:
-    void SetUp() override {
-        world.answer("charter");
-        world.answer("att");
-        world.configure();
-        world.pass(1s);
-    }
+    void SetUp() override { world.start(); }
     status::Overview overview() { return runtime::overview(world.engine, world.now); }
     status::Uplink uplink(const std::string& name) {
         const auto all = runtime::uplinks(world.engine, name, guards, world.now);
@@ -318,7 +313,7 @@ TEST_F(Shown, Conntrack) {
                      .answered = true,
                      .timeout = 431999s};
     world.flows.flows = {flow, flow, flow};
-    const apply::AddressRange charter{ip("198.51.100.50"), ip("198.51.100.50")};
+    const core::AddressRange charter{ip("198.51.100.50"), ip("198.51.100.50")};
     const auto counts = world.flows.count({charter});
     const auto list = world.flows.list(charter, 2);
     const auto shown =

@@ -25,10 +25,6 @@ const LineHistory* find(const History& history, const ProbeKey& key) {
     return found == history.lines.end() ? nullptr : &found->second;
 }
 
-bool is_between(const Address& address, const AddressRange& range) {
-    return overlap({address, address}, range);
-}
-
 } // namespace
 
 std::string SimRouter::update(Time now, Cause cause) {
@@ -111,7 +107,7 @@ void SimRouter::restart(bool with_snapshot, Time now) {
             return true;
         const Nat nat = nat_of(*line->line.uplink, flow.line.family);
         if (nat.kind == Nat::Kind::source)
-            return !is_between(flow.translated_to, {nat.first, nat.last});
+            return !contains(AddressRange{nat.first, nat.last}, flow.translated_to);
         return nat.kind == Nat::Kind::none ||
                std::ranges::find(line->line.addresses, flow.translated_to) ==
                    line->line.addresses.end();
@@ -242,7 +238,7 @@ std::string SimRouter::forget(const StaleFlows& stale) {
             selector.kind == FlowSelector::Kind::marked
                 ? flow.marked && flow.line == stale.line
                 : flow.line.family == selector.family &&
-                      is_between(flow.translated_to, {selector.first, selector.last});
+                      contains(AddressRange{selector.first, selector.last}, flow.translated_to);
         if (!selected)
             return false;
         if (works(flow))
@@ -266,7 +262,7 @@ std::string SimRouter::check_settled(Time now) {
                 continue;
             alternative = alternative || line.health.state != State::down;
             for (const AddressRange& range : line.translated)
-                in_use = in_use || is_between(flow.translated_to, range);
+                in_use = in_use || contains(range, flow.translated_to);
         }
         const bool carried =
             history_.lines.contains(flow.line) && history_.lines.at(flow.line).carried;
