@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "apply/nft_applier.hpp"
 
+#include "apply/nft_counters.hpp"
 #include "apply/nft_events.hpp"
 
 #include <algorithm>
@@ -27,7 +28,6 @@ using core::Result;
 constexpr std::size_t kMaxErrorWords = 300;
 constexpr int kReadsAtOnce = 64;
 constexpr int kMonitorBuffer = 4 * 1024 * 1024;
-constexpr int kDumpAttempts = 5;
 
 /// nft's message without the place in our text and without the text itself.
 std::string nft_words(const char* output) {
@@ -222,22 +222,10 @@ Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
     NetfilterSocket socket;
     if (const auto opened = socket.open(); !opened)
         return opened.error();
-    for (int attempt = 1;; ++attempt) {
-        const NlMessage message =
-            make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, NFPROTO_INET);
-        put_attribute(*message, NFTA_OBJ_TABLE, kNatTable, std::strlen(kNatTable) + 1);
-        put_be32(*message, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
-        std::vector<CounterValue> values;
-        const auto dumped = socket.dump(*message, [&](const nlmsghdr& header) {
-            if (auto value = decode_counter(header))
-                values.push_back(std::move(*value));
-            return true;
-        });
-        if (dumped || dumped.error().code == ENOENT)
-            return values;
-        if (dumped.error().code != EINTR || attempt == kDumpAttempts)
-            return about_table(dumped.error().code, "counters: " + dumped.error().what);
-    }
+    auto values = dump_counters(socket);
+    if (!values)
+        return about_table(values.error().code, values.error().what);
+    return values;
 }
 
 NftMonitor::NftMonitor(core::Privileged privileged) : privileged_(std::move(privileged)) {}

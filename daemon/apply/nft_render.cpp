@@ -17,6 +17,12 @@ using core::Family;
 using core::Result;
 
 constexpr std::string_view kGuardPrefix = "guard_";
+constexpr std::string_view kOutPrefix = "out_";
+constexpr std::string_view kInPrefix = "in_";
+
+std::string_view prefix_of(Direction direction) {
+    return direction == Direction::out ? kOutPrefix : kInPrefix;
+}
 
 const char* suffix(Family family) {
     return family == Family::v4 ? "_v4" : "_v6";
@@ -56,6 +62,8 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         sets.push_back({"masquerade" + v, "set", "ifname", false});
         sets.push_back({"sources" + v, "set", "ifname . " + address, true});
         sets.push_back({"guards" + v, "map", "ifname : counter", false});
+        sets.push_back({"out" + v, "map", "ifname : counter", false});
+        sets.push_back({"in" + v, "map", "ifname : counter", false});
     }
     return sets;
 }
@@ -120,7 +128,12 @@ public:
         for (const unsigned bit : bits_of(mark & content_.mark_mask))
             content_.elements.at(bit_set(bit)).insert(interface);
     }
-    void add_counter(std::string name) { content_.counters.insert(std::move(name)); }
+    /// `map` holds the counter of each interface.
+    void add_counter(const char* map, Family family, const std::string& interface,
+                     std::string name) {
+        add(map, family, interface + " : \"" + name + "\"");
+        content_.counters.insert(std::move(name));
+    }
     const NatTableContent& content() const { return content_; }
 
 private:
@@ -168,10 +181,16 @@ Result<void> add_guard(Builder& builder, const std::string& interface, const cor
         return prefixes.error();
     for (const core::Prefix& prefix : *prefixes)
         builder.add("sources", family, interface + " . " + prefix.to_string());
-    const std::string counter = guard_counter_name(line.uplink, family);
-    builder.add("guards", family, interface + " : \"" + counter + "\"");
-    builder.add_counter(counter);
+    builder.add_counter("guards", family, interface, guard_counter_name(line.uplink, family));
     return {};
+}
+
+void add_traffic(Builder& builder, const std::string& interface, const std::string& uplink,
+                 Family family) {
+    builder.add_counter("out", family, interface,
+                        traffic_counter_name(Direction::out, uplink, family));
+    builder.add_counter("in", family, interface,
+                        traffic_counter_name(Direction::in, uplink, family));
 }
 
 Result<void> add_line(Builder& builder, const core::LineNat& line) {
@@ -187,6 +206,7 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
             done = add_guard(builder, *interface, line, family);
         if (!done)
             return Error{0, "uplink " + line.uplink + ": " + done.error().what};
+        add_traffic(builder, *interface, line.uplink, family);
     }
     return {};
 }
@@ -228,6 +248,22 @@ std::string guard_chain() {
            "    meta nfproto ipv4 counter name oifname map @guards_v4 drop\n"
            "    meta nfproto ipv6 counter name oifname map @guards_v6 drop\n"
            "  }\n";
+}
+
+/// Of what comes in only `established` counts: the first packet of a flow proves nothing of what we
+/// send, and `related` are errors, which a gateway sends when all beyond it is dead. Untracked
+/// flows can only be taken as they are.
+std::string traffic_chain() {
+    const std::string answer = " ct state { established, untracked } counter name iifname map @in";
+    std::string text =
+        "  chain traffic {\n    type filter hook forward priority 300; policy accept;\n";
+    for (const Family family : core::kFamilies) {
+        const std::string protocol =
+            std::string("    meta nfproto ") + (family == Family::v4 ? "ipv4" : "ipv6");
+        text += protocol + " counter name oifname map @out" + suffix(family) + "\n";
+        text += protocol + answer + suffix(family) + "\n";
+    }
+    return text + "  }\n";
 }
 
 /// A rule for each bit of the mask. nft cannot put some bits of one mark into another mark in one
@@ -288,6 +324,19 @@ std::string affinity_chains(std::uint32_t mask) {
            marked + " return\n" + bit_rules(mask, mark_leaving) + "  }\n";
 }
 
+/// A line from a counter's name that begins with `prefix`.
+std::optional<core::ProbeKey> parse_counter_name(std::string_view prefix, std::string_view name) {
+    if (!name.starts_with(prefix))
+        return std::nullopt;
+    name.remove_prefix(prefix.size());
+    for (const Family family : core::kFamilies) {
+        const std::string_view end = suffix(family);
+        if (name.size() > end.size() && name.ends_with(end))
+            return core::ProbeKey{std::string(name.substr(0, name.size() - end.size())), family};
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<NatTableContent> nat_table_content(const core::NatPlan& plan) {
@@ -322,7 +371,8 @@ std::string render_create(const NatTableContent& content,
     }
     for (const SetLayout& set : sets_of(content.mark_mask))
         text += set_declaration(set, content.elements.at(set.name));
-    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() + "}\n";
+    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() +
+           traffic_chain() + "}\n";
 }
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {
@@ -355,15 +405,21 @@ std::string guard_counter_name(const std::string& uplink, Family family) {
     return std::string(kGuardPrefix) + uplink + suffix(family);
 }
 
+std::string traffic_counter_name(Direction direction, const std::string& uplink, Family family) {
+    return std::string(prefix_of(direction)) + uplink + suffix(family);
+}
+
 std::optional<GuardName> parse_guard_counter_name(std::string_view name) {
-    if (!name.starts_with(kGuardPrefix))
+    const auto line = parse_counter_name(kGuardPrefix, name);
+    if (!line)
         return std::nullopt;
-    name.remove_prefix(kGuardPrefix.size());
-    for (const Family family : core::kFamilies) {
-        const std::string_view end = suffix(family);
-        if (name.size() > end.size() && name.ends_with(end))
-            return GuardName{std::string(name.substr(0, name.size() - end.size())), family};
-    }
+    return GuardName{line->uplink, line->family};
+}
+
+std::optional<TrafficName> parse_traffic_counter_name(std::string_view name) {
+    for (const Direction direction : {Direction::out, Direction::in})
+        if (const auto line = parse_counter_name(prefix_of(direction), name))
+            return TrafficName{direction, line->uplink, line->family};
     return std::nullopt;
 }
 
