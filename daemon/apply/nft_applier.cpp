@@ -46,10 +46,7 @@ bool says_absent(const Error& error) {
 }
 
 /// The present generation, and this process as the kernel calls it in notifications.
-Result<NftEvent> ask_generation() {
-    NetfilterSocket socket;
-    if (const auto opened = socket.open(); !opened)
-        return opened.error();
+Result<NftEvent> ask_generation(NetfilterSocket& socket) {
     const NlMessage message =
         make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
     std::optional<NftEvent> generation;
@@ -64,13 +61,6 @@ Result<NftEvent> ask_generation() {
     if (!generation)
         return about_table(EPROTO, "generation: not told");
     return *generation;
-}
-
-Result<std::uint32_t> read_generation() {
-    const auto asked = ask_generation();
-    if (!asked)
-        return asked.error();
-    return asked->generation;
 }
 
 } // namespace
@@ -218,13 +208,33 @@ Result<std::string> NftablesNatApplier::list() {
     return listing;
 }
 
-Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
-    NetfilterSocket socket;
-    if (const auto opened = socket.open(); !opened)
+/// Closing such a socket waits until the kernel has disposed of what the latest transaction took
+/// out, some 10 ms: this one stays open.
+Result<void> NftablesNatApplier::open_socket() {
+    if (socket_.fd() >= 0)
+        return {};
+    return socket_.open();
+}
+
+Result<std::uint32_t> NftablesNatApplier::read_generation() {
+    if (const auto opened = open_socket(); !opened)
         return opened.error();
-    auto values = dump_counters(socket);
-    if (!values)
+    const auto asked = ask_generation(socket_);
+    if (!asked) {
+        socket_ = NetfilterSocket();
+        return asked.error();
+    }
+    return asked->generation;
+}
+
+Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
+    if (const auto opened = open_socket(); !opened)
+        return opened.error();
+    auto values = dump_counters(socket_);
+    if (!values) {
+        socket_ = NetfilterSocket();
         return about_table(values.error().code, values.error().what);
+    }
     return values;
 }
 
@@ -241,7 +251,11 @@ Result<void> NftMonitor::open() {
         result = socket_.join(NFNLGRP_NFTABLES);
         if (!result)
             return;
-        const auto asked = ask_generation();
+        NetfilterSocket socket;
+        result = socket.open();
+        if (!result)
+            return;
+        const auto asked = ask_generation(socket);
         if (asked)
             self_ = asked->process;
         else
