@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How much traffic of others goes through each line: the packets that the NAT table's chain
-// `traffic` counts (see nft_render.hpp). Made to be read many times a second: one socket that stays
+// How much traffic of others goes through each line: the packets that the NAT table's chains
+// `forward` count (see nft_render.hpp). Made to be read many times a second: one socket that stays
 // open, one dump, no listing.
 #pragma once
 

@@ -64,6 +64,8 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         sets.push_back({"guards" + v, "map", "ifname : counter", false});
         sets.push_back({"out" + v, "map", "ifname : counter", false});
         sets.push_back({"in" + v, "map", "ifname : counter", false});
+        sets.push_back({"translating" + v, "set", "ifname", false});
+        sets.push_back({"dead" + v, "set", "ifname", false});
     }
     return sets;
 }
@@ -201,6 +203,10 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
         return Error{0, "uplink " + line.uplink + ": " + interface.error().what};
     builder.add_line(*interface, line.mark);
     for (const Family family : core::kFamilies) {
+        if (line.dead[family])
+            builder.add("dead", family, *interface);
+        if (line.nat[family].kind != core::Nat::Kind::none)
+            builder.add("translating", family, *interface);
         Result<void> done = add_translation(builder, *interface, line.nat[family], family);
         if (done)
             done = add_guard(builder, *interface, line, family);
@@ -250,20 +256,35 @@ std::string guard_chain() {
            "  }\n";
 }
 
+/// What is translated is left alone: its flows are forgotten and begin anew by another line. The
+/// codes are those that say "this source" (RFC 7084 L-14, RFC 1812 5.2.7.1), and those that Linux
+/// hands to connected UDP sockets: "no route" it keeps to itself as something that may pass.
+std::string tell_chain(Family family) {
+    const std::string v = suffix(family);
+    const std::string ip = family == Family::v4 ? "ip" : "ip6";
+    return "  chain tell" + v + " {\n    ct status snat return\n    oifname @translating" + v +
+           " " + ip + " saddr @internal" + v +
+           " return\n    meta l4proto tcp reject with tcp reset\n    reject with " +
+           (family == Family::v4 ? "icmp type admin-prohibited" : "icmpv6 type policy-fail") +
+           "\n  }\n";
+}
+
 /// Of what comes in only `established` counts: the first packet of a flow proves nothing of what we
 /// send, and `related` are errors, which a gateway sends when all beyond it is dead. Untracked
 /// flows can only be taken as they are.
-std::string traffic_chain() {
-    const std::string answer = " ct state { established, untracked } counter name iifname map @in";
-    std::string text =
-        "  chain traffic {\n    type filter hook forward priority 300; policy accept;\n";
+std::string forward_chains() {
+    std::string text;
     for (const Family family : core::kFamilies) {
-        const std::string protocol =
-            std::string("    meta nfproto ") + (family == Family::v4 ? "ipv4" : "ipv6");
-        text += protocol + " counter name oifname map @out" + suffix(family) + "\n";
-        text += protocol + answer + suffix(family) + "\n";
+        const std::string v = suffix(family);
+        text += tell_chain(family) + "  chain forward" + v + " {\n    oifname @dead" + v +
+                " jump tell" + v + "\n    counter name oifname map @out" + v +
+                "\n    ct state { established, untracked } counter name iifname map @in" + v +
+                "\n  }\n";
     }
-    return text + "  }\n";
+    return text + "  chain forward {\n"
+                  "    type filter hook forward priority 300; policy accept;\n"
+                  "    meta nfproto vmap { ipv4 : goto forward_v4, ipv6 : goto forward_v6 }\n"
+                  "  }\n";
 }
 
 /// A rule for each bit of the mask. nft cannot put some bits of one mark into another mark in one
@@ -372,7 +393,7 @@ std::string render_create(const NatTableContent& content,
     for (const SetLayout& set : sets_of(content.mark_mask))
         text += set_declaration(set, content.elements.at(set.name));
     return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() +
-           traffic_chain() + "}\n";
+           forward_chains() + "}\n";
 }
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {

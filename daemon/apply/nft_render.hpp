@@ -8,11 +8,13 @@
 // whole table is made anew (render_create) only when there is none or somebody else had his hands
 // in it. Sets are flushed and declared again, never changed by "add element": for that libnftables
 // first reads the interval sets of all tables, which takes seconds where somebody keeps large ones.
-// What is forwarded out of a line and in from it is counted by family (chain traffic): behind other
-// programs' filters, so that what they drop is no traffic, and of what comes in only what belongs
-// to flows that were answered, so that neither a scan of inside addresses nor an ICMP error of the
-// provider's passes for an answer. The router's own packets, probes among them, are not forwarded.
-// nat_table_content() is the central function; it also refuses what nft could not read back.
+// What is forwarded meets chain forward, behind other programs' filters: what they drop is neither
+// told nor counted. A packet that would leave by a dead line and cannot be translated to another
+// one is answered with an error (sets dead_*). The rest is counted by line and family, and of what
+// comes in only what belongs to flows that were answered, so that neither a scan of inside
+// addresses nor an ICMP error of the provider's passes for an answer. The router's own packets,
+// probes among them, are not forwarded. nat_table_content() is the central function; it also
+// refuses what nft could not read back.
 #pragma once
 
 #include "core/address.hpp"

@@ -324,6 +324,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     drop_regained(decision);
     collect_stale(decision, choices, config.mark_mask);
     decision.desired = make_desired(config, lines, decision.history.tables, choices);
+    plan_dead(decision.desired.nat, lines, health, choices);
     return decision;
 }
 

@@ -50,6 +50,9 @@ struct LineNat {
     PerFamily<Nat> nat = {};
     PerFamily<std::vector<Prefix>> sources =
         {}; ///< what the egress guard lets pass; sorted, unique
+    /// Judged dead while another line of the family carries: what would be forwarded out of it
+    /// untranslated, and so can go nowhere else, is answered with an error.
+    PerFamily<bool> dead = {};
 
     bool operator==(const LineNat&) const = default;
 };

@@ -197,6 +197,21 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
     return plan;
 }
 
+void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
+               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices) {
+    const auto is_down = [&](const Line& line) {
+        return health.at(line.key()).state == State::down;
+    };
+    for (const Line& line : lines) {
+        const auto& carrying = choices[line.family].carrying;
+        const auto nat = std::ranges::find(plan.lines, line.uplink->name, &LineNat::uplink);
+        if (nat != plan.lines.end())
+            nat->dead[line.family] =
+                is_down(line) &&
+                std::ranges::any_of(carrying, [&](const Line* other) { return !is_down(*other); });
+    }
+}
+
 std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines) {
     std::vector<Sysctl> sysctls;
     for (const Line& line : lines)

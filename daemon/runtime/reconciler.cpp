@@ -103,8 +103,24 @@ bool translates_more(const core::NatPlan& now, const std::optional<core::NatPlan
     return !now.lines.empty() &&
            (!before || before->internal != now.internal ||
             std::ranges::any_of(now.lines, [&](const core::LineNat& line) {
-                return std::ranges::find(before->lines, line) == before->lines.end();
+                return std::ranges::none_of(before->lines, [&](core::LineNat other) {
+                    other.dead = line.dead; // has nothing to do with translation
+                    return other == line;
+                });
             }));
+}
+
+/// Takes the dead lines from what is applied.
+void keep_dead(core::NatPlan& plan, const std::optional<core::NatPlan>& applied) {
+    for (core::LineNat& line : plan.lines) {
+        line.dead = {};
+        if (!applied)
+            continue;
+        const auto stood =
+            std::ranges::find(applied->lines, line.interface, &core::LineNat::interface);
+        if (stood != applied->lines.end())
+            line.dead = stood->dead;
+    }
 }
 
 /// Does the guard of `applied` watch every line of `wanted`? It may not know all of its sources
@@ -150,7 +166,7 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     sweep_again(seen, now);
     write_names(now);
     write_sysctls(now);
-    const bool translated = settle_nat(seen, now);
+    const bool translated = settle_nat(seen, now, Dead::as_applied);
     forget_untranslated(now);
     const core::KernelIndex kernel(seen);
     const bool stands = translated && seen.dataplane.known && settle_routes(kernel, now) &&
@@ -160,6 +176,7 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     auto forgotten = applied_nat_ ? forget_flows(seen, now) : std::vector<ForgottenFlows>{};
     if (!stands)
         return forgotten;
+    (void)settle_nat(seen, now, Dead::as_wanted);
     adopt_leftovers(seen);
     const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
     settled_ = cleared && missing_ == 0 && !nat_lingers_ &&
@@ -231,14 +248,15 @@ void Reconciler::write_sysctls(Time now) {
         wake(sysctl_retry_.emplace(now + kRetry));
 }
 
-bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
+bool Reconciler::settle_nat(const core::Observation& seen, Time now, Dead dead) {
     const auto reached = [&](const std::string& interface, core::Family family) {
         return is_under_way(interface, now) || is_routed(seen, interface, family);
     };
-    const core::NatPlan plan = applied_nat_
-                                   ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
-                                   : wanted_.desired.nat;
+    core::NatPlan plan = applied_nat_ ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
+                                      : wanted_.desired.nat;
     nat_lingers_ = !(plan == wanted_.desired.nat);
+    if (dead == Dead::as_applied)
+        keep_dead(plan, applied_nat_);
     if (rests(nat_retry_, now))
         return guards_all(applied_nat_, plan);
     const auto result = change_nat(plan);

@@ -6,16 +6,17 @@
 // change must reach the kernel; a stage that is not settled ends the step, and the kernel's own
 // report of what it holds starts the next one:
 //
-//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> removal of rules, of
-//   routes
+//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> who has to be told that
+//   a line is dead -> removal of rules, of routes
 //
 // NAT and guard come first because they depend on configuration and addresses only, never on a
 // line's state: a line that has them before any route leads to it cannot leak an untranslated
 // packet, and in a failover there is nothing to do for them. What is to be removed from them
-// lingers until no route leads there. Nothing is removed before its successor stands. Each failure
-// stays with its object, with the kernel's words, and is tried again with a growing delay; it never
-// holds up other objects for long. One exception: while a line's guard cannot be set up at all, no
-// route may lead to that line, and routing stays as it is.
+// lingers until no route leads there. Which lines are dead is the one thing in that table that does
+// depend on their state; nothing waits for it. Nothing is removed before its successor stands. Each
+// failure stays with its object, with the kernel's words, and is tried again with a growing delay;
+// it never holds up other objects for long. One exception: while a line's guard cannot be set up at
+// all, no route may lead to that line, and routing stays as it is.
 #pragma once
 
 #include "apply/flow_applier.hpp"
@@ -115,7 +116,8 @@ public:
 private:
     void write_names(Time now);
     void write_sysctls(Time now);
-    bool settle_nat(const core::Observation& seen, Time now);
+    enum class Dead : std::uint8_t { as_applied, as_wanted };
+    bool settle_nat(const core::Observation& seen, Time now, Dead dead);
     bool is_under_way(const std::string& interface, Time now);
     core::Result<void> change_nat(const core::NatPlan& plan);
     void forget_untranslated(Time now);

@@ -119,6 +119,19 @@ TEST(NftRender, UpdateRefillsOnlyTheSetsThatDiffer) {
               "}\n");
 }
 
+TEST(NftRender, ADeadLineIsOneElementMore) {
+    core::NatPlan plan = two_lines();
+    const NatTableContent before = content_of(plan);
+    EXPECT_EQ(before.elements.at("translating_v4"), (Elements{"\"eth2.4\"", "\"eth2.5\""}));
+    EXPECT_EQ(before.elements.at("translating_v6"), Elements{"\"eth2.4\""});
+    plan.lines[0].dead[Family::v6] = true;
+    EXPECT_EQ(render_update(before, content_of(plan)),
+              "flush set inet multihome dead_v6\n"
+              "table inet multihome {\n"
+              "  set dead_v6 { type ifname; elements = { \"eth2.4\" } }\n"
+              "}\n");
+}
+
 TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {
     core::NatPlan plan = two_lines();
     const NatTableContent before = content_of(plan);

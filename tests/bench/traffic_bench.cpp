@@ -239,7 +239,7 @@ void bench_forwarding(unsigned lines) {
     for (int i = 0; i < kRounds; ++i) {
         must(applier.apply(plan).has_value(), "apply");
         with.push_back(packet_cost(fd));
-        run("nft delete chain inet multihome traffic");
+        run("nft delete chain inet multihome forward");
         without.push_back(packet_cost(fd));
     }
     const auto read = reader.read();
@@ -247,8 +247,8 @@ void bench_forwarding(unsigned lines) {
                                    &core::LineTraffic::line)
                          ->packets_out > kRounds * kPackets * 9 / 10,
          "forwarding most packets");
-    print(lines, "a packet forwarded, without the chain", without, "ns");
-    print(lines, "a packet forwarded, with it", with, "ns");
+    print(lines, "a packet forwarded, without the chains", without, "ns");
+    print(lines, "a packet forwarded, with them", with, "ns");
     for (const int each : {fd, inside, outside, router})
         close(each);
 }

@@ -117,6 +117,30 @@ TEST_F(Plan, RulesOfTheOffice) {
                        }));
 }
 
+TEST_F(Plan, ALineThatIsDownIsDeadWhileAnotherCarries) {
+    const auto dead = [&](std::size_t line) { return desired().nat.lines.at(line).dead; };
+    const PerFamily<bool> both{{true, true}};
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    EXPECT_EQ(dead(1), PerFamily<bool>{});
+    router.fall_silent("charter");
+    EXPECT_EQ(dead(1), both) << "charter, on eth2.5";
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    router.fall_silent("att");
+    EXPECT_EQ(dead(1), PerFamily<bool>{}) << "nothing is better than it";
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    router.answer("att");
+    EXPECT_EQ(dead(1), both);
+    router.answer("charter");
+    EXPECT_EQ(dead(1), PerFamily<bool>{}) << "in hold, its flows live again";
+}
+
+TEST_F(Plan, ALineIsDeadInOneFamily) {
+    router.set_probe("charter", Family::v6, {silent("2001:db8:ffff::9", 3)});
+    const auto dead = desired().nat.lines.at(1).dead;
+    EXPECT_FALSE(dead[Family::v4]);
+    EXPECT_TRUE(dead[Family::v6]);
+}
+
 TEST_F(Plan, NatAndGuardOfTheOffice) {
     const NatPlan& nat = desired().nat;
     EXPECT_EQ(nat_texts(nat),

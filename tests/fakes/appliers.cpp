@@ -137,8 +137,12 @@ core::Result<void> FakeNat::apply(const core::NatPlan& plan) {
     if (!fault.empty())
         return failure(fault);
     std::string lines;
-    for (const core::LineNat& line : plan.lines)
+    for (const core::LineNat& line : plan.lines) {
         lines += " " + line.interface;
+        for (const core::Family family : core::kFamilies)
+            if (line.dead[family])
+                lines += std::string("(dead v") + (family == core::Family::v4 ? "4)" : "6)");
+    }
     journal_.push_back("nat" + lines);
     held = plan;
     tampered = false;

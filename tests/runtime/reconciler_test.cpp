@@ -87,6 +87,33 @@ TEST_F(Office, AFailoverReplacesTheDefaultAndForgetsThatLinesFlowsOnly) {
     expect_kernel_as_wanted();
 }
 
+TEST_F(Office, ThatALineIsDeadIsToldLast) {
+    world.fall_silent("charter");
+    world.turn();
+    const Journal news = world.news();
+    EXPECT_EQ(count(news, "nat eth2.4 eth2.5(dead v4)(dead v6)"), 1U);
+    EXPECT_EQ(count(news, "nat"), 1U);
+    EXPECT_LT(place(news, std::string("add ") + kAttDefault), place(news, "nat"));
+    EXPECT_LT(place(news, "forget 198.51.100.50"), place(news, "nat"));
+    EXPECT_EQ(count(news, "forget untranslated"), 0U);
+    world.answer("charter");
+    world.turn();
+    EXPECT_EQ(count(world.news(), "nat eth2.4 eth2.5"), 1U);
+    world.pass(10s);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+}
+
+TEST_F(Office, ATableThatIsRestoredTellsTheSame) {
+    world.fall_silent("charter");
+    world.pass(10s);
+    const core::NatPlan before = *world.nat.held;
+    world.nat.tampered = true;
+    world.reconciler().suspect_nat();
+    world.pass(1s);
+    EXPECT_FALSE(world.nat.tampered);
+    EXPECT_EQ(*world.nat.held, before);
+}
+
 TEST_F(Office, FlowsAreForgottenWhenTheKernelHasSwitchedAndNotBefore) {
     world.fall_silent("charter");
     world.update();
