@@ -66,6 +66,7 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         sets.push_back({"in" + v, "map", "ifname : counter", false});
         sets.push_back({"translating" + v, "set", "ifname", false});
         sets.push_back({"dead" + v, "set", "ifname", false});
+        sets.push_back({"lost" + v, "set", address, true});
     }
     return sets;
 }
@@ -195,6 +196,21 @@ void add_traffic(Builder& builder, const std::string& interface, const std::stri
                         traffic_counter_name(Direction::in, uplink, family));
 }
 
+/// The sources of dead lines, whichever of them they belong to.
+Result<void> add_lost(Builder& builder, const core::NatPlan& plan, Family family) {
+    std::vector<core::Prefix> lost;
+    for (const core::LineNat& line : plan.lines)
+        for (const core::Prefix& source : line.sources[family])
+            if (line.dead[family] && !source.is_any())
+                lost.push_back(source);
+    const auto prefixes = disjoint(std::move(lost), family);
+    if (!prefixes)
+        return prefixes.error();
+    for (const core::Prefix& prefix : *prefixes)
+        builder.add("lost", family, prefix.to_string());
+    return {};
+}
+
 Result<void> add_line(Builder& builder, const core::LineNat& line) {
     if (!is_uplink_name(line.uplink))
         return Error{0, "\"" + line.uplink + "\" is no uplink name"};
@@ -269,6 +285,23 @@ std::string tell_chain(Family family) {
            "\n  }\n";
 }
 
+/// A dead line without carrier, address or gateway has no route out, so its packets never come to
+/// the forward hook: the kernel would answer them with "no route", which ends no connection. They
+/// are met before routing, behind other programs' translation of destinations; whether there is a
+/// route is what the rules say of this source and this destination.
+std::string lost_chain() {
+    std::string text =
+        "  chain lost {\n    type filter hook prerouting priority 300; policy accept;\n";
+    for (const Family family : core::kFamilies) {
+        const std::string v = suffix(family);
+        text += std::string(family == Family::v4 ? "    ip" : "    ip6") + " saddr @lost" + v +
+                " iifname != @lines fib daddr type != { local, broadcast, anycast, multicast }"
+                " fib daddr . mark oif 0 goto tell" +
+                v + "\n";
+    }
+    return text + "  }\n";
+}
+
 /// Of what comes in only `established` counts: the first packet of a flow proves nothing of what we
 /// send, and `related` are errors, which a gateway sends when all beyond it is dead. Untracked
 /// flows can only be taken as they are.
@@ -281,6 +314,7 @@ std::string forward_chains() {
                 "\n    ct state { established, untracked } counter name iifname map @in" + v +
                 "\n  }\n";
     }
+    text += lost_chain();
     return text + "  chain forward {\n"
                   "    type filter hook forward priority 300; policy accept;\n"
                   "    meta nfproto vmap { ipv4 : goto forward_v4, ipv6 : goto forward_v6 }\n"
@@ -362,9 +396,12 @@ std::optional<core::ProbeKey> parse_counter_name(std::string_view prefix, std::s
 
 Result<NatTableContent> nat_table_content(const core::NatPlan& plan) {
     Builder builder(plan.mark_mask);
-    for (const Family family : core::kFamilies)
+    for (const Family family : core::kFamilies) {
         if (const auto added = add_internal(builder, plan, family); !added)
             return added.error();
+        if (const auto added = add_lost(builder, plan, family); !added)
+            return added.error();
+    }
     std::set<std::string> interfaces;
     std::set<std::string> uplinks;
     for (const core::LineNat& line : plan.lines) {

@@ -200,7 +200,8 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
                const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices) {
     const auto is_down = [&](const Line& line) {
-        return health.at(line.key()).state == State::down;
+        const State state = health.at(line.key()).state;
+        return state == State::down || !has_nexthop(state);
     };
     for (const Line& line : lines) {
         const auto& carrying = choices[line.family].carrying;

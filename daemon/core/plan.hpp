@@ -44,7 +44,8 @@ inline constexpr std::uint8_t kDistanceUnreachable = 254;
 std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices);
 std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines);
 NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
-/// Says in `plan` which lines are down while another one of their family carries that is not.
+/// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
+/// carries that is not down.
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
                const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices);
 std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines);

@@ -50,6 +50,12 @@ protected:
         return asking.connect(server(), 9) == 0 && asking.send('a') == 0 && echoing.echo() &&
                asking.receive() == 'a';
     }
+    /// The line's table as it is without carrier: its own packets have no route out.
+    void take_its_route() const {
+        const std::string ip = family() == Family::v4 ? "ip -4" : "ip -6";
+        run(ip + " route del default table 1010; " + ip +
+            " route add unreachable default table 1010");
+    }
     int told() const { return family() == Family::v4 ? EHOSTUNREACH : EACCES; }
 
     std::optional<Office> office_;
@@ -91,6 +97,35 @@ TEST_P(DeadLine, DatagramsFromItsAddressesAreAnsweredWithAnError) {
     ASSERT_EQ(asking.send('a'), 0);
     EXPECT_EQ(asking.receive(), -told()) << "an ordinary socket is told";
     EXPECT_EQ(heard.receive(50), -ETIMEDOUT) << "nothing went out";
+}
+
+TEST_P(DeadLine, WithoutARouteConnectionsAreRefusedAndReset) {
+    const Endpoint serving = listening(80);
+    const Endpoint client = host(SOCK_STREAM, GetParam()->charter);
+    ASSERT_EQ(client.connect(server(), 80), 0);
+    take_its_route();
+    declare_dead(true);
+    EXPECT_EQ(host(SOCK_STREAM, GetParam()->charter).connect(server(), 80), ECONNREFUSED);
+    ASSERT_EQ(client.send('b'), 0);
+    EXPECT_EQ(client.receive(), -ECONNRESET);
+    const Endpoint asking = host(SOCK_DGRAM, GetParam()->charter);
+    ASSERT_EQ(asking.connect(server(), 10), 0);
+    ASSERT_EQ(asking.send('a'), 0);
+    EXPECT_EQ(asking.receive(), -told());
+}
+
+TEST_P(DeadLine, WithoutARouteWhatNeedsNoLineGoesOn) {
+    take_its_route();
+    declare_dead(true);
+    const bool v4 = family() == Family::v4;
+    office_->inside.run_inside(std::string("ping -n -c 1 -W 3 -I ") + GetParam()->charter + " " +
+                               (v4 ? "10.1.2.1" : "fd00::1") + " > /dev/null");
+    const Endpoint from_outside = Endpoint(office_->internet, SOCK_DGRAM, server(), 0);
+    EXPECT_TRUE(echoed(GetParam()->att));
+    const Endpoint listener(office_->inside, SOCK_DGRAM, GetParam()->charter, 7777);
+    ASSERT_EQ(from_outside.connect(GetParam()->charter, 7777), 0);
+    ASSERT_EQ(from_outside.send('x'), 0);
+    EXPECT_EQ(listener.receive(), 'x') << "what comes in by it";
 }
 
 TEST_P(DeadLine, OthersAreNotTold) {

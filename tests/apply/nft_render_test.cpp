@@ -127,9 +127,22 @@ TEST(NftRender, ADeadLineIsOneElementMore) {
     plan.lines[0].dead[Family::v6] = true;
     EXPECT_EQ(render_update(before, content_of(plan)),
               "flush set inet multihome dead_v6\n"
+              "flush set inet multihome lost_v6\n"
               "table inet multihome {\n"
               "  set dead_v6 { type ifname; elements = { \"eth2.4\" } }\n"
+              "  set lost_v6 { type ipv6_addr; flags interval; elements = { 2001:db8:a::/48 } }\n"
               "}\n");
+}
+
+TEST(NftRender, SourcesOfDeadLinesMayOverlapAndAreNotEverything) {
+    core::NatPlan plan = two_lines();
+    plan.lines[0].sources[Family::v4] = prefixes({"192.168.1.0/24"});
+    plan.lines[1].sources[Family::v4] = prefixes({"192.168.1.64/26", "203.0.113.0/24"});
+    plan.lines[1].sources[Family::v6] = prefixes({"::/0"});
+    plan.lines[0].dead = plan.lines[1].dead = {{true, true}};
+    const auto elements = content_of(plan).elements;
+    EXPECT_EQ(elements.at("lost_v4"), (Elements{"192.168.1.0/24", "203.0.113.0/24"}));
+    EXPECT_EQ(elements.at("lost_v6"), Elements{"2001:db8:a::/48"});
 }
 
 TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {

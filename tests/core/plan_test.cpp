@@ -132,6 +132,10 @@ TEST_F(Plan, ALineThatIsDownIsDeadWhileAnotherCarries) {
     EXPECT_EQ(dead(1), both);
     router.answer("charter");
     EXPECT_EQ(dead(1), PerFamily<bool>{}) << "in hold, its flows live again";
+    router.interface("eth2.5").carrier = false;
+    EXPECT_EQ(dead(1), both) << "without carrier";
+    router.interface("eth2.4").carrier = false;
+    EXPECT_EQ(dead(1), PerFamily<bool>{});
 }
 
 TEST_F(Plan, ALineIsDeadInOneFamily) {
