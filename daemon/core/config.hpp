@@ -112,6 +112,12 @@ enum class LastResort : std::uint8_t {
     withdraw, ///< no default: hosts get an error at once, IGPs stop announcing
 };
 
+/// What new flows are shared by among lines of equal preference.
+enum class LoadSharing : std::uint8_t {
+    per_flow,   ///< addresses, protocol and ports
+    per_source, ///< all flows of one host leave by one line
+};
+
 struct Config {
     bool enabled = false; ///< `router multihome` was typed
     /// Who is inside; sorted, unique; empty: internal_prefixes() says.
@@ -120,6 +126,7 @@ struct Config {
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
     LastResort last_resort = LastResort::keep;
+    LoadSharing load_sharing = LoadSharing::per_flow;
     bool flow_affinity = true;                  ///< flows stay on the line on which they began
     std::uint32_t mark_mask = kDefaultMarkMask; ///< not 0
 

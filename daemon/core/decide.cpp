@@ -280,7 +280,7 @@ Desired make_desired(const Config& config, const std::vector<Line>& lines, const
     return {.routes = plan_routes(lines, choices),
             .rules = plan_rules(config, lines),
             .nat = plan_nat(config, lines),
-            .sysctls = plan_sysctls(lines),
+            .sysctls = plan_sysctls(config, lines, choices),
             .table_names = plan_table_names(tables),
             .probes = plan_probes(lines),
             .gateways = plan_gateways(lines)};

@@ -88,10 +88,10 @@ struct FlowSelector {
     bool operator==(const FlowSelector&) const = default;
 };
 
-/// net.{ipv4,ipv6}.conf.<interface>.<name>
+/// net.{ipv4,ipv6}.conf.<interface>.<name>, or net.{ipv4,ipv6}.<name>
 struct Sysctl {
     Family family = Family::v4;
-    std::string interface;
+    std::string interface; ///< empty: of the network namespace
     std::string name;
     int value = 0;
 

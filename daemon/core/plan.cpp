@@ -129,6 +129,24 @@ void add_link_rules(std::vector<Rule>& rules, const std::set<Prefix>& subnets, s
     }
 }
 
+/// fib_multipath_hash_policy and its fields, as in the kernel's ip-sysctl.rst. By default the
+/// kernel shares by addresses: all that two hosts say to one another leaves by one line.
+void add_sharing(std::vector<Sysctl>& sysctls, Family family, LoadSharing by) {
+    constexpr int kPolicyPorts = 1;
+    constexpr int kPolicyFields = 3;
+    constexpr int kFieldSource = 1;
+    const bool per_source = by == LoadSharing::per_source;
+    sysctls.push_back({.family = family,
+                       .interface = {},
+                       .name = "fib_multipath_hash_policy",
+                       .value = per_source ? kPolicyFields : kPolicyPorts});
+    if (per_source)
+        sysctls.push_back({.family = family,
+                           .interface = {},
+                           .name = "fib_multipath_hash_fields",
+                           .value = kFieldSource});
+}
+
 LineNat nat_of_uplink(const Uplink& uplink) {
     LineNat nat{.uplink = uplink.name, .interface = uplink.interface};
     // A family in which we do not steer this interface is not ours to police.
@@ -213,8 +231,12 @@ void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
     }
 }
 
-std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines) {
+std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
+                                 const PerFamily<Choice>& choices) {
     std::vector<Sysctl> sysctls;
+    for (const Family family : kFamilies)
+        if (choices[family].carrying.size() > 1)
+            add_sharing(sysctls, family, config.load_sharing);
     for (const Line& line : lines)
         if (line.ifindex != 0)
             sysctls.push_back({.family = line.family,

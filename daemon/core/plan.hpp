@@ -48,7 +48,8 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
 /// carries that is not down.
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
                const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices);
-std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines);
+std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
+                                 const PerFamily<Choice>& choices);
 std::vector<TableName> plan_table_names(const Tables& tables);
 std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines);
 std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines);

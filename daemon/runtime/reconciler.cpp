@@ -351,7 +351,7 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
             route_status_[route.key()] = Status{};
         Status& status = route_status_[route.key()];
         if (fresh || needs_sending(status, present, now)) {
-            appliers_.routing.add(route);
+            appliers_.routing.add(groups_.next(route));
             sent_routes_[route.key()] = route;
             if (is_default(route))
                 for (const core::Nexthop& nexthop : route.nexthops)

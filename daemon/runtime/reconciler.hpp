@@ -28,6 +28,7 @@
 #include "core/kernel_view.hpp"
 #include "core/lower.hpp"
 #include "runtime/log.hpp"
+#include "runtime/nexthop_groups.hpp"
 
 #include <map>
 #include <optional>
@@ -149,6 +150,7 @@ private:
     std::map<core::Route::Key, core::Route> sent_routes_;
     std::map<core::Route::Key, Status> route_status_;
     std::map<core::Rule, Status> rule_status_;
+    NexthopGroups groups_;
     std::optional<core::NatPlan> applied_nat_;
     bool nat_suspect_ = true;
     bool nat_changed_ = false; ///< by somebody, and not yet put right

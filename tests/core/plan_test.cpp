@@ -217,6 +217,30 @@ TEST_F(Plan, AnInterfaceThatIsAwayLeavesWhatIsConfigured) {
     EXPECT_EQ(nat_texts(desired().nat)[2], "eth2.5 ipv4 snat 198.51.100.50-198.51.100.50 guard");
 }
 
+TEST_F(Plan, TheKernelIsToldWhatLinesShareByWhileTheyDo) {
+    const auto global = [&](Family family) {
+        std::vector<Sysctl> found;
+        for (const Sysctl& sysctl : desired().sysctls)
+            if (sysctl.interface.empty() && sysctl.family == family)
+                found.push_back(sysctl);
+        return found;
+    };
+    EXPECT_TRUE(global(Family::v4).empty()) << "one line carries";
+    router.uplink("att").preference = 10;
+    for (const Family family : kFamilies) {
+        router.config.load_sharing = LoadSharing::per_flow;
+        EXPECT_EQ(global(family),
+                  (std::vector<Sysctl>{{family, "", "fib_multipath_hash_policy", 1}}));
+        router.config.load_sharing = LoadSharing::per_source;
+        EXPECT_EQ(global(family),
+                  (std::vector<Sysctl>{{family, "", "fib_multipath_hash_fields", 1},
+                                       {family, "", "fib_multipath_hash_policy", 3}}));
+    }
+    router.set_probe("att", Family::v6, {silent("2001:db8:ffff::9", 3)});
+    EXPECT_TRUE(global(Family::v6).empty()) << "one line carries IPv6";
+    EXPECT_EQ(global(Family::v4).size(), 2U);
+}
+
 TEST_F(Plan, EqualsShareByWeight) {
     router.uplink("att").preference = 10;
     router.uplink("att").weight = 3;
