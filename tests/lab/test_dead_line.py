@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from . import BLACKHOLE, SILENT, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, drivers, now_ns, plan, wait_for
 
 CHARTER, ATT = plan.LINES
 
@@ -27,7 +27,7 @@ def office(lab):
     driver.stop()
 
 
-@pytest.mark.parametrize("fault", [SILENT, BLACKHOLE])
+@pytest.mark.parametrize("fault", [SILENT, BLACKHOLE, CABLE])
 @pytest.mark.parametrize("role,dead,alive,target", PEOPLE)
 def test_connections_of_a_dead_line_fail_at_once(lab, office, role, dead, alive, target, fault):
     lab.reset_counters()
