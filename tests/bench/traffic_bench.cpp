@@ -4,7 +4,8 @@
 // beside it what reading the interfaces' own counters would cost (RTM_GETSTATS of each line,
 // RTM_GETSTATS and RTM_GETLINK of all interfaces). Then what a forwarded packet costs with and
 // without the chains that count and tell: UDP from one namespace through this one into a third, in
-// processor time of the one thread that does it all. Run as root. Medians with range; microseconds for a reading, nanoseconds for a packet.
+// processor time of the one thread that does it all. Run as root. Medians with range; microseconds
+// for a reading, nanoseconds for a packet.
 #include "apply/line_traffic.hpp"
 #include "apply/nft_applier.hpp"
 

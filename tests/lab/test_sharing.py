@@ -231,7 +231,8 @@ class Sharing:
             for line, weight in enumerate(self.weights)
         )
         options = "".join(f" {option}\n" for option in self._options)
-        return f"router multihome\n internal 172.16.0.0/12\n internal fd00::/8\n{options}{uplinks}exit\n"
+        internal = " internal 172.16.0.0/12\n internal fd00::/8\n"
+        return f"router multihome\n{internal}{options}{uplinks}exit\n"
 
 
 def mac(host, line):
