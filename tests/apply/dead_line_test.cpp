@@ -157,6 +157,22 @@ TEST_P(DeadLine, TranslatedFlowsAreNotTold) {
     EXPECT_EQ(host(SOCK_STREAM, GetParam()->inside).connect(server(), 80), 0) << "a new one";
 }
 
+TEST_P(DeadLine, FlowsThatAnotherProgramTranslatesAreNotTold) {
+    const bool v4 = family() == Family::v4;
+    run(std::string("nft 'add table inet own; add chain inet own n { type nat hook postrouting "
+                    "priority 90; }; add rule inet own n oifname eth2.5 udp dport 9 snat ") +
+        (v4 ? "ip to 192.0.2.50'" : "ip6 to 2001:db8:c:ff::2'"));
+    const Endpoint echoing(office_->internet, SOCK_DGRAM, server(), 9);
+    const Endpoint begun = host(SOCK_DGRAM, GetParam()->charter);
+    ASSERT_EQ(begun.connect(server(), 9), 0);
+    for (const bool dead : {false, true}) {
+        declare_dead(dead);
+        ASSERT_EQ(begun.send('a'), 0);
+        ASSERT_TRUE(echoing.echo());
+        EXPECT_EQ(begun.receive(), 'a');
+    }
+}
+
 TEST_P(DeadLine, InsideAddressesThatAreNotTranslatedAreTold) {
     plan_.lines[1].nat[family()] = core::Nat{};
     plan_.lines[1].sources[family()].push_back(
