@@ -3,6 +3,8 @@
 
 #include "glue.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace multihomed::frr {
@@ -139,6 +141,10 @@ void Daemon::open_edges() {
         zlog_warn("cannot watch nftables: %s", opened.error().what.c_str());
     else
         nft_watch_ = std::make_unique<ReadWatch>(loop_, nft_monitor_.fd(), [this] { on_nft(); });
+    if (flows_.fd() < 0)
+        zlog_err("cannot hear of forgotten flows at once: %s", strerror(errno));
+    else
+        flow_watch_ = std::make_unique<ReadWatch>(loop_, flows_.fd(), [this] { on_flows(); });
     probe_watch_ = std::make_unique<ReadWatch>(loop_, prober_.fd(), [this] { on_probe(false); });
 }
 
@@ -197,6 +203,12 @@ void Daemon::on_nft() {
         return;
     engine_.reconciler().suspect_nat();
     update_soon_.request();
+}
+
+/// What has been completed is taken even if the engine rests, lest the descriptor stay readable.
+void Daemon::on_flows() {
+    engine_.reconciler().collect_flows(Clock::now());
+    update();
 }
 
 void Daemon::on_probe(bool timer) {

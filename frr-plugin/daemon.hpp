@@ -57,6 +57,7 @@ private:
     void update();
     void on_kernel();
     void on_nft();
+    void on_flows();
     void on_probe(bool timer);
     void restore();
     void save();
@@ -99,6 +100,7 @@ private:
     std::unique_ptr<ReadWatch> kernel_watch_;
     std::unique_ptr<ReadWatch> probe_watch_;
     std::unique_ptr<ReadWatch> nft_watch_;
+    std::unique_ptr<ReadWatch> flow_watch_;
 };
 
 /// The one daemon of this process; null before mh_glue_init() and after mh_glue_fini().

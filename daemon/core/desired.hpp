@@ -81,6 +81,10 @@ struct FlowSelector {
     std::vector<Prefix> not_destinations;
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;
+    /// These two narrow `marked`: an IPPROTO_*, 0 for any; and the destination port of the packet
+    /// with which the flow began, 0 for any. A port excludes protocols that have none.
+    std::uint8_t protocol = 0;
+    std::uint16_t destination_port = 0;
 
     bool operator==(const FlowSelector&) const = default;
 };

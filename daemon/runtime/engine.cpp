@@ -144,8 +144,11 @@ Wanted Engine::wanted() const {
     Wanted wanted{.desired = decision_.desired,
                   .lowered = core::lower(decision_.desired.rules,
                                          core::internal_prefixes(*decided_config_), seen_),
-                  .stale = decision_.stale,
+                  .stale = {},
                   .untranslated = {}};
+    // Who leaves does not wait for flows: without translation none of them goes on anyway.
+    if (!stopping_)
+        wanted.stale = decision_.stale;
     for (const core::Family family : core::kFamilies) {
         const bool translates =
             std::ranges::any_of(wanted.desired.nat.lines, [family](const core::LineNat& line) {
@@ -158,18 +161,24 @@ Wanted Engine::wanted() const {
     return wanted;
 }
 
-/// A line's debt is settled when all its ranges are; one that failed is tried again.
+/// A line's debt is settled when all that it owes has been forgotten.
 void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
-    std::map<core::ProbeKey, std::size_t> open;
-    for (const core::StaleFlows& stale : decision_.stale)
-        if (std::ranges::find(history_.vanished, stale) == history_.vanished.end())
-            ++open[stale.line];
+    const auto vanished = history_.vanished;
+    const auto is_open = [&](const core::StaleFlows& stale) {
+        return std::ranges::find(vanished, stale) == vanished.end() &&
+               !reconciler_.is_forgotten(stale);
+    };
     for (const ForgottenFlows& done : forgotten) {
-        const core::StaleFlows& stale = done.stale;
-        if (std::erase(history_.vanished, stale) == 0 && --open[stale.line] == 0)
-            history_.lines[stale.line].owes_flows = false;
-        forgotten_[stale.line] = done;
-        log_(Level::info, "forgot the " + object_of(stale) + ": " + stale.reason);
+        const core::ProbeKey& key = done.stale.line;
+        const bool open = std::ranges::any_of(decision_.stale, [&](const core::StaleFlows& stale) {
+            return stale.line == key && is_open(stale);
+        });
+        const auto line = history_.lines.find(key);
+        if (done.owed && std::erase(history_.vanished, done.stale) == 0 && !open &&
+            line != history_.lines.end())
+            line->second.owes_flows = false;
+        forgotten_[key] = done;
+        log_(Level::info, "forgot the " + object_of(done.stale) + ": " + done.stale.reason);
     }
 }
 

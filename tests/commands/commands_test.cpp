@@ -9,6 +9,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -181,14 +182,22 @@ TEST_F(Operation, ClearedCountersBeginAtZero) {
 
 TEST_F(Operation, ClearConntrackForgetsThatLinesFlowsOnly) {
     EXPECT_TRUE(mh_clear_conntrack("att", printed.out()));
-    EXPECT_EQ(printed.take(), "Forgot 3 flows of uplink att\n");
+    EXPECT_EQ(printed.take(), "The translated flows of uplink att are being forgotten\n");
+    daemon.world.turn();
     EXPECT_EQ(daemon.world.news(), Journal{"forget 203.0.113.57"});
-    daemon.world.flows.deleted.reset();
-    mh_clear_conntrack("att", printed.out());
-    EXPECT_EQ(printed.take(), "Forgot all flows of uplink att\n");
+    mh_show_uplinks("att", false, printed.out());
+    EXPECT_NE(printed.take().find(" in 1.5 ms: by command"), std::string::npos);
+}
+
+TEST_F(Operation, ClearConntrackThatFailsIsInTheLog) {
     daemon.world.flows.fault = "Operation not permitted";
-    EXPECT_FALSE(mh_clear_conntrack("att", printed.out()));
-    EXPECT_EQ(printed.take(), "% Operation not permitted\n");
+    EXPECT_TRUE(mh_clear_conntrack("att", printed.out()));
+    daemon.world.turn();
+    EXPECT_NE(
+        std::ranges::find(daemon.world.log,
+                          "flows of att ipv4 translated to 203.0.113.57: Operation not permitted"),
+        daemon.world.log.end());
+    EXPECT_TRUE(daemon.world.reconciler().settled());
 }
 
 // --- generated configurations ---

@@ -37,7 +37,7 @@ void World::turn() {
     constexpr int kEnough = 50;
     for (int i = 0; i < kEnough; ++i) {
         update();
-        if (!zebra.deliver())
+        if (!zebra.deliver() && !flows.has_news())
             return;
     }
     journal.push_back("it never comes to rest");

@@ -494,7 +494,7 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
         for (int i = 0; i < 30; ++i) {
             const std::string uplink = random() % 2 ? "charter" : "att";
             const std::string interface = uplink == "att" ? "eth2.4" : "eth2.5";
-            switch (random() % 10) {
+            switch (random() % 11) {
             case 0:
                 world.set_carrier(interface, random() % 2);
                 break;
@@ -526,6 +526,9 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
                     random() % 2 ? std::optional(3000U) : std::nullopt;
                 world.engine.configure(world.config);
                 break;
+            case 9:
+                world.flows.slow = random() % 2;
+                break;
             default:
                 world.zebra.end_session();
                 world.reconciler().forget_sent();
@@ -538,6 +541,7 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
         }
         world.zebra.refused.clear();
         world.flows.fault.clear();
+        world.flows.slow = false;
         world.nat.fault.clear();
         world.pass(120s);
         EXPECT_TRUE(world.reconciler().settled()) << "seed " << seed;
