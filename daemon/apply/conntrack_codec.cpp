@@ -204,12 +204,13 @@ std::optional<TrackedFlow> decode_flow(const nlmsghdr& header) {
     return flow;
 }
 
-NlMessage make_flow_dump(Family family, StatusFilter status, MarkFilter mark) {
+NlMessage make_whole_dump() {
+    return make_netfilter_message(kGet, 0, AF_UNSPEC);
+}
+
+NlMessage make_flow_dump(Family family, StatusFilter status) {
     NlMessage message = make_netfilter_message(kGet, 0, address_family(family));
-    if (status.mask != 0) // which the kernel would refuse
-        put_status(*message, status);
-    if (mark.mask != 0)
-        put_mark(*message, mark);
+    put_status(*message, status);
     return message;
 }
 

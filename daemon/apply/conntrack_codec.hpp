@@ -51,15 +51,16 @@ struct StatusFilter {
 /// Source-translated flows.
 inline constexpr StatusFilter kTranslated{IPS_SRC_NAT, IPS_SRC_NAT};
 
-/// A mark in the bits of a mask; the mask 0 selects everything.
+/// A mark in the bits of a mask.
 struct MarkFilter {
     std::uint32_t value = 0;
     std::uint32_t mask = 0;
 };
 
-/// For NetfilterSocket::dump(). Older kernels ignore the status and send every flow of the family;
-/// one without conntrack marks refuses a mark.
-NlMessage make_flow_dump(core::Family family, StatusFilter status, MarkFilter mark = {});
+/// For NetfilterSocket::dump(): every flow of both families.
+NlMessage make_whole_dump();
+/// For NetfilterSocket::dump(). Older kernels ignore the filter and send every flow of the family.
+NlMessage make_flow_dump(core::Family family, StatusFilter status);
 /// Deletes what has this reply destination and this status; see conntrack_eraser.cpp for kernels
 /// that cannot.
 NlMessage make_filtered_delete(core::Family family, const core::Address& reply_destination,

@@ -109,19 +109,6 @@ bool is_selected(const FlowSelector& selector, const TrackedFlow& flow) {
            !is_in(selector.not_destinations, flow.reply.source);
 }
 
-/// A dump that has these flows and as few others as the kernel lets us ask for.
-NlMessage make_dump_of(const FlowSelector& selector) {
-    switch (selector.kind) {
-    case Kind::translated_to:
-        return make_flow_dump(selector.family, kTranslated);
-    case Kind::untranslated:
-        return make_flow_dump(selector.family, {0, IPS_SRC_NAT});
-    case Kind::marked:
-        break;
-    }
-    return make_flow_dump(selector.family, {}, {selector.mark, selector.mask});
-}
-
 /// The addresses of first..last; nothing when they are too many for a message each.
 std::optional<std::vector<Address>> few_addresses(const Address& first, const Address& last) {
     std::vector<Address> addresses{first};
@@ -228,7 +215,7 @@ private:
         NetfilterSocket socket;
         if (const auto opened = socket.open(); !opened)
             return opened.error();
-        const NlMessage message = make_dump_of(selector_);
+        const NlMessage message = make_whole_dump();
         // Deleting while the dump goes on is fine: if the entry it stopped at is gone, the kernel
         // begins that hash bucket again.
         const auto dumped = socket.dump(*message, [&](const nlmsghdr& entry) {

@@ -57,6 +57,7 @@ ForgetWorker::~ForgetWorker() {
     {
         const Lock lock(mutex_);
         ending_ = true;
+        heed_ = true;
     }
     news_.notify_one();
     if (thread_.joinable())
@@ -75,11 +76,14 @@ Ticket ForgetWorker::submit(const FlowSelector& selector) {
     (void)fd();
     const Ticket ticket = ++last_ticket_;
     const bool begun = begin();
-    const Lock lock(mutex_);
-    if (begun)
-        queue_.push_back({ticket, selector});
-    else
-        complete(ticket, Error{EAGAIN, "forgetting flows: no thread could be begun"});
+    {
+        const Lock lock(mutex_);
+        if (begun)
+            queue_.push_back({ticket, selector});
+        else
+            complete(ticket, Error{EAGAIN, "forgetting flows: no thread could be begun"});
+        heed_ = true;
+    }
     news_.notify_one();
     return ticket;
 }
@@ -103,6 +107,7 @@ void ForgetWorker::cancel(Ticket ticket) {
     std::erase_if(completed_, is_it);
     if (std::ranges::count(running_, ticket) != 0)
         cancelled_.insert(ticket);
+    heed_ = true;
 }
 
 std::vector<Completion> ForgetWorker::completed() {
@@ -146,7 +151,10 @@ void ForgetWorker::perform(Request request, Lock& lock) {
 }
 
 bool ForgetWorker::interlude(const Request& request) {
+    if (!heed_)
+        return true;
     Lock lock(mutex_);
+    heed_ = false;
     // One level deep: what is within a walk has no walk of its own, or is its first attempt.
     while (!ending_ && running_.size() == 1 && !eraser_->is_quick(request.selector)) {
         const auto quick = next_quick();

@@ -17,6 +17,7 @@
 
 #include "apply/flow_applier.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -28,7 +29,7 @@
 
 namespace multihomed::apply {
 
-/// Called between the steps of an erasure. False: it shall end here.
+/// Called between the steps of an erasure. False: it shall end here, and not ask again.
 using GoOn = std::function<bool()>;
 
 /// What forgets flows and waits until it is done. Called by one thread, but again from within GoOn.
@@ -76,7 +77,8 @@ private:
     int event_ = -1;
     Ticket last_ticket_ = 0;
 
-    std::mutex mutex_; ///< of all that follows
+    std::atomic<bool> heed_ = false; ///< look at the rest before the next step of a walk
+    std::mutex mutex_;               ///< of all that follows
     std::condition_variable news_;
     std::deque<Request> queue_;
     std::vector<Ticket> running_; ///< the last one is at work, within those before it

@@ -47,9 +47,11 @@ std::vector<int> tracked(Family family) {
     NetfilterSocket socket;
     EXPECT_TRUE(socket.open());
     std::vector<int> found;
-    const auto dumped = socket.dump(*make_flow_dump(family, {}), [&](const nlmsghdr& entry) {
+    const auto dumped = socket.dump(*make_whole_dump(), [&](const nlmsghdr& entry) {
         const auto flow = decode_flow(entry);
         EXPECT_TRUE(flow);
+        if (flow->family != family)
+            return true;
         const auto bytes = core::address_bytes(flow->original.source);
         found.push_back(bytes[core::address_bits(family) / 8U - 1]);
         return true;
