@@ -78,7 +78,10 @@ def test_flows_are_forgotten_by_a_thread_that_may_do_nothing_else(lab, daemon):
     wait_for(lambda: Kernel(lab.router).nft_tables(), what="translation stands")
     wait_until_up(frr, "charter")
     lab.break_line("charter", CABLE)
-    wait_for(lambda: "forgot flows" in frr.vtysh("show multihome uplink charter"), what="its flows are forgotten")
+    try:
+        wait_for(lambda: "forgot flows" in frr.vtysh("show multihome uplink charter"), what="its flows are forgotten")
+    finally:
+        lab.heal("charter")
     assert "not permitted" not in frr.log_text("multihomed")
 
 
