@@ -94,6 +94,9 @@ public:
     /// Have these stale flows been forgotten?
     bool is_forgotten(const core::StaleFlows& stale) const { return flows_.is_forgotten(stale); }
 
+    /// No flows are being forgotten that are to be, and none could not be.
+    bool flows_settled() const { return flows_.settled(); }
+
     /// Everything wanted stands and nothing else of ours does.
     bool settled() const { return settled_; }
     std::uint64_t generation() const { return generation_; }

@@ -98,6 +98,7 @@ void fill_settlement(status::Settlement& to, const Engine& engine) {
     to.set_generation(static_cast<std::uint32_t>(reconciler.generation()));
     to.set_settled(reconciler.settled());
     to.set_nat_pending(reconciler.applied_nat() != reconciler.wanted().desired.nat);
+    to.set_flows_pending(!reconciler.flows_settled());
     const auto count = [](auto& list, const char* state) {
         return static_cast<std::uint32_t>(std::ranges::count_if(
             list, [state](const auto& each) { return each.state() == state; }));

@@ -43,6 +43,8 @@ std::string settlement_text(const status::Settlement& settlement) {
     add_count(list, settlement.rules_leaving(), "rule", "to be removed");
     if (settlement.nat_pending())
         list += std::string(list.empty() ? "" : ", ") + "translation to be changed";
+    if (settlement.flows_pending())
+        list += std::string(list.empty() ? "" : ", ") + "flows to be forgotten";
     return "not settled" + (list.empty() ? "" : ": " + list);
 }
 

@@ -3,6 +3,7 @@
 // Flows that take long to be forgotten, in an engine on a kernel in memory: asked for once, settled
 // by the completion, withdrawn when they are well again, and nobody waits for them.
 #include "fakes/world.hpp"
+#include "runtime/status.hpp"
 
 #include <gtest/gtest.h>
 
@@ -41,6 +42,9 @@ TEST_F(SlowKernel, WhatIsUnderWayIsNotAskedForAgain) {
     EXPECT_EQ(count(world.news(), "forget"), 1U);
     EXPECT_FALSE(world.reconciler().settled());
     EXPECT_TRUE(world.reconciler().problems().empty());
+    EXPECT_NE(runtime::to_text(runtime::overview(world.engine, world.now))
+                  .find("not settled: flows to be forgotten"),
+              std::string::npos);
     EXPECT_FALSE(is_forgotten("charter"));
     complete();
     EXPECT_TRUE(is_forgotten("charter"));
