@@ -22,8 +22,13 @@
 // Why selecting by address is for IPv4 alone. ctnetlink_filter_match_tuple() compares IPv6
 // addresses the wrong way round (!ipv6_addr_cmp(), seen up to Linux 6.18): the filter keeps the
 // flows of the failed line and deletes everybody else's. No answer of the kernel tells a mended
-// version from a broken one without risking flows, so IPv6 is dumped and deleted, and dumps use no
-// address filter either.
+// version from a broken one without risking flows, so IPv6 is dumped and deleted.
+//
+// Why dumps use no filter at all. The kernel looks for as many entries as fit into one answer with
+// soft interrupts off and without letting go of the processor (ctnetlink_dump_table). Where hardly
+// any entry fits the filter, that is the whole table in one go, and whatever shares the processor,
+// the event loop or the network card, waits. Without a filter it is some hundred entries. What
+// cannot be helped: a table full of another namespace's entries.
 #include "apply/conntrack_eraser.hpp"
 
 #include "apply/conntrack_age.hpp"
