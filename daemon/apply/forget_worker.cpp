@@ -119,8 +119,8 @@ std::vector<Completion> ForgetWorker::completed() {
 }
 
 void ForgetWorker::run() {
-    pthread_setname_np(pthread_self(), "mh-conntrack");
     keep_only_net_admin();
+    pthread_setname_np(pthread_self(), "mh-conntrack");
     Lock lock(mutex_);
     while (true) {
         news_.wait(lock, [this] { return ending_ || !queue_.empty(); });
