@@ -26,6 +26,12 @@ std::uint32_t preference_of(const Uplink& uplink) {
     return uplink.preference.value_or(kDefaultPreference);
 }
 
+bool is_same_target(const ProbeTarget& one, const ProbeTarget& other) {
+    ProbeTarget same = other;
+    same.interval = one.interval;
+    return one == same;
+}
+
 const Uplink* find_uplink(const Config& config, const std::string& name) {
     const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
     return found == config.uplinks.end() ? nullptr : &*found;

@@ -38,7 +38,10 @@ inline constexpr std::size_t kMaxUplinkName = 32;
 inline constexpr std::size_t kMaxUplinks = 512;
 inline constexpr std::size_t kMaxDescription = 200; ///< bytes
 inline constexpr std::size_t kMaxProbeTargets = 32; ///< of one uplink
-inline constexpr std::size_t kMaxPrefixes = 256;    ///< internal, or sources of one line
+inline constexpr std::uint16_t kDnsPort = 53;
+inline constexpr std::uint16_t kHttpPort = 80;
+inline constexpr std::uint16_t kHttpsPort = 443;
+inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, or sources of one line
 
 /// The next hop out of an uplink for one family.
 struct Gateway {
@@ -73,13 +76,32 @@ struct UplinkFamily {
     bool operator==(const UplinkFamily&) const = default;
 };
 
+/// What is asked whether a line works. All but the interval tell one target from another.
 struct ProbeTarget {
-    enum class Kind : std::uint8_t { icmp };
+    enum class Kind : std::uint8_t {
+        icmp,      ///< ICMP or ICMPv6 echo
+        tcp,       ///< a connection is accepted
+        dns,       ///< a query over UDP is answered
+        http,      ///< a HEAD request is answered
+        https,     ///< the same, and the certificate is good
+        neighbour, ///< the gateway's link-layer address is told: ARP or neighbour discovery
+    };
     Kind kind = Kind::icmp;
-    Address address;
+    /// Of kind neighbour as configured: unspecified, of the family; in plans it is the gateway.
+    Address address = {};
+    std::uint16_t port = 0; ///< tcp, dns, http, https
+    /// dns: asked for, as A or AAAA; empty: the root's servers, which every resolver knows.
+    /// http, https: the host, whose certificate it has to be; empty: the address.
+    std::string name = {};
+    std::string path = {};    ///< http, https; begins with '/'
+    std::uint16_t status = 0; ///< http, https: the only one that is good; 0: any below 500
+    std::optional<Milliseconds> interval = {}; ///< absent: that of the uplink
 
     bool operator==(const ProbeTarget&) const = default;
 };
+
+/// Equal but for the interval.
+bool is_same_target(const ProbeTarget& one, const ProbeTarget& other);
 
 /// How a line is probed and judged. Defaults notice a silent line within about a second.
 struct ProbeTiming {

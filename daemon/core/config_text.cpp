@@ -36,7 +36,9 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
 void add_probes(std::string& text, const Uplink& uplink) {
     const ProbeTiming defaults;
     for (const ProbeTarget& target : uplink.probes)
-        text += "  probe icmp " + target.address.to_string() + "\n";
+        text += "  probe " + to_text(target) +
+                (target.interval ? " interval " + std::to_string(target.interval->count()) : "") +
+                "\n";
     add_time(text, "probe interval", uplink.timing.interval, defaults.interval);
     add_time(text, "probe timeout", uplink.timing.timeout, defaults.timeout);
     add_number(text, "probe fail-after", uplink.timing.fail_after, defaults.fail_after);
@@ -75,6 +77,34 @@ std::string to_text(const Nat& nat) {
     }
     const std::string source = "source " + nat.first.to_string();
     return nat.first == nat.last ? source : source + " " + nat.last.to_string();
+}
+
+std::string to_text(const ProbeTarget& target) {
+    const std::string address = " " + target.address.to_string();
+    const std::string port = " port " + std::to_string(target.port);
+    const auto web = [&](const char* scheme, std::uint16_t usual) {
+        return scheme + address + (target.port != usual ? port : "") +
+               (target.name.empty() ? "" : " host " + target.name) +
+               (target.path != "/" ? " path " + target.path : "") +
+               (target.status != 0 ? " status " + std::to_string(target.status) : "");
+    };
+    switch (target.kind) {
+    case ProbeTarget::Kind::icmp:
+        break;
+    case ProbeTarget::Kind::tcp:
+        return "tcp" + address + port;
+    case ProbeTarget::Kind::dns:
+        return "dns" + address + (target.port != kDnsPort ? port : "") +
+               (target.name.empty() ? "" : " name " + target.name);
+    case ProbeTarget::Kind::http:
+        return web("http", kHttpPort);
+    case ProbeTarget::Kind::https:
+        return web("https", kHttpsPort);
+    case ProbeTarget::Kind::neighbour:
+        return (target.address.is_v4() ? "arp" : "nd") +
+               (target.address.is_unspecified() ? "" : address);
+    }
+    return "icmp" + address;
 }
 
 std::string to_text(const Config& config) {

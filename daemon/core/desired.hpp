@@ -108,9 +108,12 @@ struct ProbePlan {
     std::string interface;
     std::uint32_t ifindex = 0;
     Address source;
-    std::vector<Address> targets;
+    std::vector<ProbeTarget> targets; ///< those without an interval of their own have the line's
     Milliseconds interval{0};
     Milliseconds timeout{0};
+    Milliseconds window{60'000};  ///< over which loss and round-trip times are computed
+    std::uint32_t fail_after = 3; ///< so many lost in a row are an outage
+    bool spares_probes = false;   ///< while traffic comes back, no probe is due
 
     bool operator==(const ProbePlan&) const = default;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/health.hpp"
 
+#include "core/config_text.hpp"
+
 #include <array>
 #include <utility>
 
@@ -29,8 +31,13 @@ std::string milliseconds_text(Microseconds value) {
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
 }
 
+/// An address alone is an echo's.
+std::string name_of(const ProbeTarget& target) {
+    return target.kind == ProbeTarget::Kind::icmp ? target.address.to_string() : to_text(target);
+}
+
 std::string alive_text(const TargetFigures& target) {
-    return target.target.to_string() + " answers in " + milliseconds_text(target.rtt_average);
+    return name_of(target.target) + " answers in " + milliseconds_text(target.rtt_average);
 }
 
 std::string dead_text(const std::vector<TargetFigures>& targets) {
@@ -38,7 +45,7 @@ std::string dead_text(const std::vector<TargetFigures>& targets) {
     for (const TargetFigures& target : targets) {
         if (!text.empty())
             text += ", ";
-        text += target.target.to_string() + " lost " + std::to_string(target.consecutive_lost) +
+        text += name_of(target.target) + " lost " + std::to_string(target.consecutive_lost) +
                 " in a row";
         if (!target.last_error.empty())
             text += " (" + target.last_error + ")";

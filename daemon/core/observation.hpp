@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/config.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -62,7 +63,7 @@ struct NeighbourKey {
 
 /// Figures of one probe target over its window, computed at the moment of the observation.
 struct TargetFigures {
-    Address target;
+    ProbeTarget target;
     std::uint32_t sent = 0;             ///< in the window, decided or not
     std::uint32_t received = 0;         ///< in the window
     std::uint32_t lost = 0;             ///< in the window: timed out without a reply

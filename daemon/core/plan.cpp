@@ -223,13 +223,13 @@ bool probes_gateway_only(const Line& line) {
     });
 }
 
-std::vector<Address> probe_targets(const Line& line) {
-    std::vector<Address> targets;
+std::vector<ProbeTarget> probe_targets(const Line& line) {
+    std::vector<ProbeTarget> targets;
     for (const ProbeTarget& target : line.uplink->probes)
         if (family_of(target.address) == line.family)
-            targets.push_back(target.address);
+            targets.push_back(target);
     if (targets.empty() && line.gateway)
-        targets.push_back(*line.gateway);
+        targets.push_back({.kind = ProbeTarget::Kind::icmp, .address = *line.gateway});
     return targets;
 }
 
@@ -245,7 +245,8 @@ std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines) {
                          .source = *line.probe_source,
                          .targets = std::move(targets),
                          .interval = line.uplink->timing.interval,
-                         .timeout = line.uplink->timing.timeout});
+                         .timeout = line.uplink->timing.timeout,
+                         .fail_after = line.uplink->timing.fail_after});
     }
     std::ranges::sort(plans, {}, &ProbePlan::key);
     return plans;

@@ -50,7 +50,7 @@ std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines);
 std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines);
 
 /// The probe targets of a line: those configured for its family, else its gateway.
-std::vector<Address> probe_targets(const Line& line);
+std::vector<ProbeTarget> probe_targets(const Line& line);
 /// True if the line has no configured target and so is judged by its gateway alone.
 bool probes_gateway_only(const Line& line);
 

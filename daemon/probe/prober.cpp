@@ -69,7 +69,7 @@ void Prober::set_plan(const std::vector<core::ProbePlan>& plans, Time now) {
 void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
     const auto& plan = line.plan;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-        const auto found = std::ranges::find(kept, plan.targets[i], &Target::address);
+        const auto found = std::ranges::find(kept, plan.targets[i], &Target::probe);
         if (found != kept.end()) {
             found->window.set_timeout(plan.timeout);
             found->next_send = std::min(found->next_send, now + plan.interval);
@@ -80,7 +80,7 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
         }
         const auto share =
             plan.interval * static_cast<int>(i) / static_cast<int>(plan.targets.size());
-        line.targets.push_back({.address = plan.targets[i],
+        line.targets.push_back({.probe = plan.targets[i],
                                 .window = ProbeWindow(plan.timeout, kWindow),
                                 .next_send = now + share,
                                 .next_loss = std::nullopt,
@@ -123,7 +123,7 @@ void Prober::send(Line& line, Target& target, Time now) {
     const std::uint16_t sequence = line.next_sequence++;
     core::Result<Time> sent = core::Error{0, line.socket_error};
     if (line.socket)
-        sent = line.socket->send(target.address,
+        sent = line.socket->send(target.probe.address,
                                  encode_echo_request(line.plan.key.family, {identity_, sequence}));
     if (sent) {
         target.window.sent(sequence, *sent);
@@ -146,7 +146,8 @@ bool Prober::take_reply(Line& line, const Echo& echo, const Arrival& arrival, Ti
         return false;
     bool news = false;
     for (Target& target : line.targets) {
-        if (target.address != arrival.from || !target.window.received(echo.sequence, arrival.at))
+        if (target.probe.address != arrival.from ||
+            !target.window.received(echo.sequence, arrival.at))
             continue;
         target.complaint.clear();
         news |= !std::exchange(target.answered, true);
@@ -159,7 +160,7 @@ void Prober::take_error(Line& line, const EchoError& error, const core::Address&
     if (error.identifier != identity_.identifier)
         return;
     for (Target& target : line.targets)
-        if (target.address == error.target && target.window.awaits(error.sequence))
+        if (target.probe.address == error.target && target.window.awaits(error.sequence))
             target.complaint = error.text + ", says " + from.to_string();
 }
 
@@ -239,7 +240,7 @@ std::map<core::ProbeKey, std::vector<core::TargetFigures>> Prober::figures(Time 
         targets.reserve(line.targets.size());
         for (Target& target : line.targets) {
             targets.push_back(target.window.figures(now));
-            targets.back().target = target.address;
+            targets.back().target = target.probe;
             targets.back().last_error =
                 target.send_error.empty() ? target.complaint : target.send_error;
         }

@@ -52,7 +52,7 @@ public:
 
 private:
     struct Target {
-        core::Address address;
+        core::ProbeTarget probe;
         ProbeWindow window;
         Time next_send{};
         std::optional<Time> next_loss;

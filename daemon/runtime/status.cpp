@@ -112,7 +112,8 @@ void fill_settlement(status::Settlement& to, const Engine& engine) {
 }
 
 void fill(status::Target& to, const core::TargetFigures& from, Time now) {
-    to.set_address(from.target.to_string());
+    to.set_address(from.target.address.to_string());
+    to.set_probe(core::to_text(from.target));
     to.set_sent(from.sent);
     to.set_received(from.received);
     to.set_lost(from.lost);

@@ -125,7 +125,7 @@ std::string targets_text(const status::LineDetail& detail) {
                  {"+-", Align::right},
                  {"last reply"}});
     for (const status::Target& target : detail.targets()) {
-        table.add({"    " + target.address(), std::to_string(target.sent()),
+        table.add({"    " + target.probe(), std::to_string(target.sent()),
                    std::to_string(target.lost()), std::to_string(target.lost_in_a_row()),
                    target.has_rtt_ms() ? tenths_text(target.rtt_ms()) : "-",
                    target.has_rtt_deviation_ms() ? tenths_text(target.rtt_deviation_ms()) : "-",

@@ -146,7 +146,7 @@ TEST_F(Plan, TheRestOfTheOffice) {
     EXPECT_EQ(probe.interface, "eth2.4");
     EXPECT_EQ(probe.ifindex, 4U);
     EXPECT_EQ(probe.source, ip("203.0.113.57"));
-    EXPECT_EQ(probe.targets, std::vector{ip("192.0.2.9")});
+    EXPECT_EQ(probe.targets, (std::vector{ProbeTarget{.address = ip("192.0.2.9")}}));
 }
 
 TEST_F(Plan, TableNumbersAndRuleBaseAreTheOperatorsToChoose) {

@@ -141,7 +141,7 @@ protected:
         made.key = {"line" + std::to_string(line), core::family_of(made.source)};
         made.interface = made.key.uplink;
         made.ifindex = static_cast<std::uint32_t>(10 + line);
-        made.targets = {core::parse_address(target).value()};
+        made.targets = {{.address = core::parse_address(target).value()}};
         made.interval = 20ms;
         made.timeout = 200ms;
         return made;
@@ -274,7 +274,7 @@ TEST_P(LiveProber, ForeignEchoesDoNotReachIt) {
     const auto socket = raw_probe_sockets(testing::always())(plan(0, GetParam()->target), theirs);
     ASSERT_TRUE(socket) << socket.error().what;
     for (std::uint16_t i = 0; i < 10; ++i)
-        ASSERT_TRUE(socket.value()->send(plan(0, GetParam()->target).targets[0],
+        ASSERT_TRUE(socket.value()->send(plan(0, GetParam()->target).targets[0].address,
                                          encode_echo_request(GetParam()->family, {theirs, i})));
     const auto limit = now() + 5s;
     while (witness.replies(theirs.identifier) < 10 && now() < limit) {

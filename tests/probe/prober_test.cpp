@@ -29,7 +29,7 @@ core::ProbePlan plan(const std::string& uplink, std::vector<std::string> targets
     made.ifindex = 10;
     made.source = address(family == Family::v4 ? "192.0.2.1" : "2001:db8::1");
     for (const std::string& target : targets)
-        made.targets.push_back(address(target));
+        made.targets.push_back({.address = address(target)});
     made.interval = 200ms;
     made.timeout = 400ms;
     return made;
@@ -229,7 +229,7 @@ TEST_F(ProberTest, ManyTargetsDoNotMeanManyWakeups) {
     for (int line = 0; line < 64; ++line) {
         auto made = plan("line" + std::to_string(line), {});
         for (int target = 1; target <= 8; ++target)
-            made.targets.push_back(address("203.0.113." + std::to_string(target)));
+            made.targets.push_back({.address = address("203.0.113." + std::to_string(target))});
         plans.push_back(made);
     }
     silence();

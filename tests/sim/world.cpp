@@ -274,8 +274,9 @@ bool World::answers(const Wire& wire, const ProbePlan& plan, Time now) const {
     if (!wire.exists || (wire.lossy_until && now < *wire.lossy_until))
         return false;
     const auto& interface = seen.interfaces.at(wire.interface);
-    const bool only_gateway = plan.targets.size() == 1 && plan.targets[0] != ip("192.0.2.9") &&
-                              plan.targets[0] != ip("2001:db8:9::9");
+    const bool only_gateway = plan.targets.size() == 1 &&
+                              plan.targets[0].address != ip("192.0.2.9") &&
+                              plan.targets[0].address != ip("2001:db8:9::9");
     return interface.up && interface.carrier && wire.gateway_answers &&
            (wire.path_works || only_gateway);
 }
@@ -287,7 +288,7 @@ Time World::since(const Wire& wire, const Prober& prober) const {
     return std::max(changed, prober.started);
 }
 
-TargetFigures World::figures(const Prober& prober, const Address& target, Time now) const {
+TargetFigures World::figures(const Prober& prober, const ProbeTarget& target, Time now) const {
     const Wire& wire = *std::ranges::find(wires_, prober.plan.interface, &Wire::interface);
     const bool good = answers(wire, prober.plan, now);
     const Time from = good ? since(wire, prober) : std::max(wire.changed, prober.started);
@@ -323,7 +324,7 @@ void World::refresh(Time now) {
     }
     for (Prober& prober : probers_) {
         auto& all = seen.probes[prober.plan.key];
-        for (const Address& target : prober.plan.targets) {
+        for (const ProbeTarget& target : prober.plan.targets) {
             all.push_back(figures(prober, target, now));
             prober.ever_received = prober.ever_received || all.back().ever_received;
         }
