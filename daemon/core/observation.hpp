@@ -67,11 +67,13 @@ struct TargetFigures {
     std::uint32_t sent = 0;             ///< in the window, decided or not
     std::uint32_t received = 0;         ///< in the window
     std::uint32_t lost = 0;             ///< in the window: timed out without a reply
-    std::uint32_t consecutive_lost = 0; ///< newest probes lost in a row
+    std::uint32_t outage_lost = 0;      ///< of `lost`: in runs of at least fail_after in a row
+    std::uint32_t consecutive_lost = 0; ///< newest probes lost in a row, in the window or before
     bool ever_received = false;         ///< since probing of this target began
     std::optional<Time> last_reply;
     Microseconds rtt_average{0}; ///< of the window; 0 without a reply
     Microseconds rtt_deviation{0};
+    Microseconds rtt_newest{0}; ///< of the reply that came last; 0 without one in the window
     std::string last_error; ///< of sending, empty when the last send went out
 
     bool operator==(const TargetFigures&) const = default;

@@ -11,7 +11,6 @@ namespace multihomed::probe {
 
 namespace {
 
-constexpr std::chrono::minutes kWindow{1};
 /// Probes that are due this soon go out with those that are due now; less than the jitter.
 constexpr std::chrono::milliseconds kTogether{10};
 
@@ -21,6 +20,10 @@ constexpr int kDrainRounds = 8;
 std::chrono::milliseconds together(core::Milliseconds interval) {
     return std::min(kTogether,
                     std::chrono::duration_cast<std::chrono::milliseconds>(interval / 20));
+}
+
+WindowLimits limits_of(const core::ProbePlan& plan) {
+    return {plan.timeout, plan.window, plan.fail_after};
 }
 
 bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
@@ -71,7 +74,7 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
         const auto found = std::ranges::find(kept, plan.targets[i], &Target::probe);
         if (found != kept.end()) {
-            found->window.set_timeout(plan.timeout);
+            found->window.set_limits(limits_of(plan));
             found->next_send = std::min(found->next_send, now + plan.interval);
             found->next_loss = found->window.next_loss(now);
             line.targets.push_back(std::move(*found));
@@ -81,7 +84,7 @@ void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
         const auto share =
             plan.interval * static_cast<int>(i) / static_cast<int>(plan.targets.size());
         line.targets.push_back({.probe = plan.targets[i],
-                                .window = ProbeWindow(plan.timeout, kWindow),
+                                .window = ProbeWindow(limits_of(plan)),
                                 .next_send = now + share,
                                 .next_loss = std::nullopt,
                                 .send_error = "",
