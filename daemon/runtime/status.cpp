@@ -3,6 +3,7 @@
 // The lines and the whole: `show multihome` and `show multihome uplink`.
 #include "runtime/status.hpp"
 
+#include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "runtime/status_parts.hpp"
 
