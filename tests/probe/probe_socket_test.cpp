@@ -2,6 +2,7 @@
 //
 // The prober with real sockets: two lines lead to one "Internet" namespace, which holds the same
 // target for both. Families run through the same tests.
+#include "probe/echo_socket.hpp"
 #include "probe/prober.hpp"
 
 #include "observe/peer_namespace.hpp"
@@ -54,7 +55,7 @@ TEST(RawProbeSockets, LeaveDescriptorsToOthers) {
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit few{.rlim_cur = 60, .rlim_max = before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
-    const auto open = raw_probe_sockets([](const std::function<void()>& call) { call(); });
+    const auto open = raw_icmp_sockets([](const std::function<void()>& call) { call(); });
     const auto socket = open({.key = {"dsl", Family::v4},
                               .interface = "lo",
                               .ifindex = 1,
@@ -271,7 +272,7 @@ TEST_P(LiveProber, ForeignEchoesDoNotReachIt) {
     // Another program of ours asks the same target from the same address.
     const EchoIdentity theirs{0x4242, {8, 7, 6, 5, 4, 3, 2, 1}};
     Witness witness(GetParam()->family);
-    const auto socket = raw_probe_sockets(testing::always())(plan(0, GetParam()->target), theirs);
+    const auto socket = raw_icmp_sockets(testing::always())(plan(0, GetParam()->target), theirs);
     ASSERT_TRUE(socket) << socket.error().what;
     for (std::uint16_t i = 0; i < 10; ++i)
         ASSERT_TRUE(socket.value()->send(plan(0, GetParam()->target).targets[0].address,
