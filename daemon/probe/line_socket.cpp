@@ -94,6 +94,10 @@ core::Error send_failure() {
     return {errno, std::strerror(errno)};
 }
 
+std::string refusal_text(int error) {
+    return error == ECONNREFUSED ? "connection refused" : std::strerror(error);
+}
+
 int domain_of(Family family) {
     return family == Family::v4 ? AF_INET : AF_INET6;
 }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace multihomed::probe {
@@ -33,6 +34,7 @@ public:
             close(fd_);
     }
     int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_ = -1;
@@ -54,6 +56,8 @@ core::Address to_address(const sockaddr_storage& storage);
 core::Error socket_failure(const core::ProbePlan& plan, const char* what);
 /// errno in words, as it is shown beside a target.
 core::Error send_failure();
+/// The same for what came back to a connected socket.
+std::string refusal_text(int error);
 
 /// AF_INET or AF_INET6
 int domain_of(core::Family family);

@@ -107,6 +107,14 @@ bool ProbeWindow::refused(std::uint16_t sequence) {
     return true;
 }
 
+void ProbeWindow::hasten(Time now, Microseconds patience) {
+    for (auto probe = probes_.rbegin(); probe != probes_.rend(); ++probe) {
+        if (now - probe->sent >= limits_.timeout)
+            break;
+        probe->patience = std::min(probe->patience, patience);
+    }
+}
+
 /// It has been answered: what was one run are two, or a shorter one, or none.
 void ProbeWindow::take_out_of_run(std::uint64_t number) {
     // Replies are to new probes: the run is one of the last.

@@ -42,6 +42,8 @@ public:
     bool refused(std::uint16_t sequence);
     /// False for a reply to nothing that is in the window, or a second one.
     bool received(std::uint16_t sequence, Time at);
+    /// Gives the undecided probes no more time than this after they went out.
+    void hasten(Time now, Microseconds patience);
     /// Is this probe in the window, sent, and without a reply so far?
     bool awaits(std::uint16_t sequence) const;
 

@@ -176,7 +176,8 @@ void Prober::send_regular(Line& line, Target& target, Time now) {
     const auto interval = interval_of(line.plan, target.probe);
     const Time due = jittered(target.next_send, interval);
     target.next_send = due > now ? due : jittered(now, interval);
-    if (!is_heavy(target.probe.kind) || !target.window.next_loss(now))
+    const bool waits = target.burst.left != 0 || target.window.next_loss(now);
+    if (!is_heavy(target.probe.kind) || !waits)
         send(line, target, now, Microseconds::max());
 }
 
@@ -213,6 +214,11 @@ void Prober::start_burst(Line& line, Time now) {
     for (Target& target : line.targets) {
         const auto patience = patience_of(target.window, line.plan);
         target.burst = {.left = count, .next = now, .first = {}, .patience = patience};
+        if (is_heavy(target.probe.kind) && target.next_loss) {
+            // The one under way is the first of the burst.
+            target.window.hasten(now, patience);
+            target.next_loss = now; // to be looked at
+        }
         const auto steps = static_cast<int>(count) - 1;
         line.burst_until = std::max(line.burst_until, now + steps * kBurstStep + patience);
     }

@@ -46,6 +46,7 @@ public:
     /// Probes every target of the line `fail_after` times (at most ten), 15 ms apart, from now on,
     /// beside the regular probes. They time out after twice the average round-trip time and four
     /// times its deviation, but not before 50 ms. A target that answers one needs no more of them.
+    /// Web servers are asked one thing at a time, each as soon as the last is lost.
     /// Nothing happens while the last burst is under way, that is, undecided.
     /// next_deadline() is another afterwards, at once.
     void burst(const core::ProbeKey& key, Time now);

@@ -658,6 +658,41 @@ TEST_F(KindsTest, ABurstOfHeavyProbesIsOneAfterTheOther) {
     EXPECT_GE(network_.now - begin, 2s + 2 * 50ms);
 }
 
+TEST_F(KindsTest, ABurstDoesNotWaitForTheHeavyProbeUnderWay) {
+    auto web = mixed({target(Kind::http)});
+    web.interval = 10s;
+    web.timeout = 2s;
+    set({web});
+    advance(60s);
+    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    network_.sent.clear();
+    while (network_.sent.empty())
+        network_.advance(prober_, *prober_.next_deadline());
+    advance(20ms);
+    prober_.burst({"charter", Family::v4}, network_.now);
+    const auto begin = network_.now;
+    while (figures().consecutive_lost < 3 && network_.now < begin + 10s)
+        advance(1ms);
+    EXPECT_LE(network_.now - begin, 30ms + 2 * 50ms + 4ms);
+    EXPECT_GE(network_.now - begin, 30ms + 2 * 50ms - 1ms);
+}
+
+TEST_F(KindsTest, ABurstOfHeavyProbesDoesNotWaitForARegularOneEither) {
+    auto web = mixed({target(Kind::http)});
+    web.interval = 10s;
+    web.timeout = 2s;
+    set({web});
+    advance(60s);
+    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    // The regular one falls due just then.
+    const auto due = *prober_.next_deadline();
+    network_.now = due;
+    prober_.burst({"charter", Family::v4}, due);
+    while (figures().consecutive_lost < 3 && network_.now < due + 10s)
+        advance(1ms);
+    EXPECT_LE(network_.now - due, 3 * 50ms + 4ms);
+}
+
 TEST_F(KindsTest, SocketsOfKindsThatAreNoLongerAskedAreClosed) {
     set({mixed({target(Kind::icmp), target(Kind::tcp)})});
     EXPECT_EQ(network_.open_now, 2);
