@@ -12,8 +12,10 @@
 
 namespace multihomed::probe {
 
-/// Needs no privileges. ca_file: whose certificates are believed, PEM; empty: the system's.
+/// Of kind http or https. Needs no privileges. ca_file: whose certificates are believed, PEM;
+/// empty: the system's.
 core::Result<std::unique_ptr<ProbeSocket>> http_socket(const core::ProbePlan& plan,
+                                                       core::ProbeTarget::Kind kind,
                                                        const std::string& ca_file = {});
 
 } // namespace multihomed::probe

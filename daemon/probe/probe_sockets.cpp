@@ -24,7 +24,7 @@ ProbeSocketFactory probe_sockets(core::Privileged privileged) {
             return dns_socket(plan);
         case Kind::http:
         case Kind::https:
-            return http_socket(plan);
+            return http_socket(plan, kind);
         case Kind::neighbour:
             break;
         }

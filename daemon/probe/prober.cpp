@@ -85,6 +85,7 @@ void Prober::set_plan(const std::vector<core::ProbePlan>& plans, Time now) {
         else
             line = std::make_unique<Line>();
         line->plan = plan;
+        line->changed = true;
         add_targets(*line, std::exchange(line->targets, {}), now);
         next.insert_or_assign(plan.key, std::move(line));
     }
@@ -204,6 +205,7 @@ bool Prober::send_due(Line& line, Target& target, Time now) {
 }
 
 void Prober::start_burst(Line& line, Time now) {
+    line.changed = true;
     const bool under_way =
         now < line.burst_until || std::ranges::any_of(line.targets, [](const Target& target) {
             return target.burst.left != 0;
@@ -233,6 +235,7 @@ void Prober::note_traffic(const core::ProbeKey& key, Time now) {
     const auto line = lines_.find(key);
     if (line == lines_.end() || !line->second->plan.spares_probes)
         return;
+    line->second->changed = true;
     for (Target& target : line->second->targets)
         if (target.answered && target.lost_in_row == 0)
             target.next_send = std::max(
@@ -295,6 +298,7 @@ bool Prober::drain(Time now) {
         const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 0);
         for (int i = 0; i < count; ++i) {
             Channel& channel = *static_cast<Channel*>(ready[static_cast<std::size_t>(i)].data.ptr);
+            channel.line->changed = true;
             channel.socket->receive(
                 [&](const Outcome& outcome) { news |= take(channel, outcome, now); });
         }
@@ -322,34 +326,50 @@ bool Prober::find_losses(Line& line, Time now) {
 
 bool Prober::on_time(Time now) {
     bool news = on_readable(now);
-    for (auto& [key, line] : lines_)
+    for (auto& [key, line] : lines_) {
+        const auto due = deadline_of(*line);
+        if (!due || *due > now + kTogether)
+            continue;
+        line->changed = true;
         news |= find_losses(*line, now); // may start a burst, whose first probes are due now
-    for (auto& [key, line] : lines_)
         for (Target& target : line->targets)
             news |= send_due(*line, target, now);
+    }
     return news;
 }
 
-std::optional<Time> Prober::next_deadline() const {
+std::optional<Time> Prober::next_of(const Line& line) {
     std::optional<Time> next;
     const auto consider = [&next](Time when) {
         if (!next || when < *next)
             next = when;
     };
-    for (const auto& [key, line] : lines_) {
-        for (const Target& target : line->targets) {
-            consider(target.next_send);
-            if (target.burst.left != 0)
-                consider(target.burst.next);
-            // Probes that went out together are lost together.
-            if (target.next_loss)
-                consider(std::chrono::ceil<milliseconds>(*target.next_loss));
-        }
-        for (const auto& [kind, channel] : line->channels)
-            if (const auto oldest =
-                    channel.socket ? channel.socket->oldest_pending() : std::nullopt)
-                consider(std::chrono::ceil<milliseconds>(*oldest + line->plan.timeout));
+    for (const Target& target : line.targets) {
+        consider(target.next_send);
+        if (target.burst.left != 0)
+            consider(target.burst.next);
+        // Probes that went out together are lost together.
+        if (target.next_loss)
+            consider(std::chrono::ceil<milliseconds>(*target.next_loss));
     }
+    for (const auto& [kind, channel] : line.channels)
+        if (const auto oldest = channel.socket ? channel.socket->oldest_pending() : std::nullopt)
+            consider(std::chrono::ceil<milliseconds>(*oldest + line.plan.timeout));
+    return next;
+}
+
+/// Answers change one line's at a time; there may be hundreds of others.
+std::optional<Time> Prober::deadline_of(const Line& line) {
+    if (std::exchange(line.changed, false))
+        line.deadline = next_of(line);
+    return line.deadline;
+}
+
+std::optional<Time> Prober::next_deadline() const {
+    std::optional<Time> next;
+    for (const auto& [key, line] : lines_)
+        if (const auto mine = deadline_of(*line); mine && (!next || *mine < *next))
+            next = mine;
     return next;
 }
 

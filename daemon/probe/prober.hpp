@@ -100,7 +100,12 @@ private:
         std::uint16_t next_sequence = 0;
         std::vector<Target> targets;
         Time burst_until{}; ///< all probes of the last burst are decided then
+        /// When something is to be done for this line; computed again when `changed`.
+        mutable std::optional<Time> deadline;
+        mutable bool changed = true;
     };
+    static std::optional<Time> deadline_of(const Line& line);
+    static std::optional<Time> next_of(const Line& line);
 
     Channel& open(Line& line, core::ProbeTarget::Kind kind);
     static void close_unused(Line& line);

@@ -37,7 +37,7 @@ ProbeSocketFactory sockets() {
     return
         [usual = probe_sockets(testing::always())](
             const core::ProbePlan& plan, Kind kind) -> core::Result<std::unique_ptr<ProbeSocket>> {
-            return kind == Kind::https ? http_socket(plan, certificates().authority())
+            return kind == Kind::https ? http_socket(plan, kind, certificates().authority())
                                        : usual(plan, kind);
         };
 }
@@ -540,6 +540,21 @@ TEST_P(Https, WithoutANameItIsOfTheAddress) {
     named.name = "other.test";
     probe(named);
     ASSERT_TRUE(answered());
+}
+
+TEST_P(Https, AnExpiredCertificateIsNone) {
+    serve_with("expired");
+    probe();
+    ASSERT_TRUE(is_rejected()) << figures().last_error;
+    EXPECT_NE(figures().last_error.find("expired"), std::string::npos) << figures().last_error;
+}
+
+TEST_P(Https, ACertificateForSomethingElseIsNone) {
+    serve_with("client");
+    probe();
+    ASSERT_TRUE(lost());
+    EXPECT_NE(figures().last_error, "");
+    EXPECT_EQ(figures().received, 0U);
 }
 
 TEST_P(Https, AnUnknownAuthorityIsNotBelieved) {

@@ -169,8 +169,11 @@ public:
         run("cd " + directory_ +
             " && exec 2>openssl.log && openssl req -x509 -newkey ec -pkeyopt "
             "ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
-        issue("good", "DNS:probe.test,IP:203.0.113.99,IP:2001:db8:99::99");
+        const std::string ours = "DNS:probe.test,IP:203.0.113.99,IP:2001:db8:99::99";
+        issue("good", ours);
         issue("other", "DNS:other.test");
+        issue("expired", ours, "-days -1");
+        issue("client", ours + "\\nextendedKeyUsage=clientAuth");
     }
     ~Certificates() { run("rm -rf " + directory_); }
     Certificates(const Certificates&) = delete;
@@ -180,18 +183,17 @@ public:
     std::string file(const std::string& name) const { return directory_ + "/" + name; }
 
 private:
-    void issue(const std::string& name, const std::string& names) const {
+    void issue(const std::string& name, const std::string& names,
+               const std::string& time = "-days 2") const {
         run("cd " + directory_ +
             " && exec 2>>openssl.log && openssl req -newkey ec -pkeyopt "
             "ec_paramgen_curve:P-256 -nodes -subj /CN=" +
             name + " -keyout " + name + ".key -out " + name +
-            ".req && echo subjectAltName=" + names + " >" + name +
+            ".req && printf 'subjectAltName=" + names + "\\n' >" + name +
             ".ext && "
             "openssl x509 -req -in " +
-            name +
-            ".req -CA ca.pem -CAkey ca.key -CAcreateserial "
-            "-days 2 -extfile " +
-            name + ".ext -out " + name + ".pem");
+            name + ".req -CA ca.pem -CAkey ca.key -CAcreateserial " + time + " -extfile " + name +
+            ".ext -out " + name + ".pem");
     }
     std::string directory_;
 };
