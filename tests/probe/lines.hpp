@@ -49,27 +49,15 @@ protected:
         InNamespace::SetUp();
         if (IsSkipped())
             return;
-        for (const int i : {0, 1}) {
-            const std::string line = "line" + std::to_string(i);
-            const std::string far = "far" + std::to_string(i);
-            run("ip link add " + line + " index 1" + std::to_string(i) + " type veth peer name " +
-                far + " index 2" + std::to_string(i));
-            run("ip link set " + far + " netns " + internet_.path() + "; ip link set " + line +
-                " up");
-            internet_.run_inside("ip link set " + far + " up");
-            internet_.run_inside("ip -6 address add fe80::1/64 dev " + far + " nodad");
-            run("ip -6 address add fe80::2/64 dev " + line + " nodad");
-            for (const Names& names : kNames) {
-                const char* length = names.family == core::Family::v4 ? "/24" : "/64 nodad";
-                run(std::string("ip address add ") + names.source[i] + length + " dev " + line);
-                internet_.run_inside(std::string("ip address add ") + names.gateway[i] + length +
-                                     " dev " + far);
-                const std::string version = names.family == core::Family::v4 ? "ip -4" : "ip -6";
-                const std::string table = std::to_string(1001 + i);
-                run(version + " route add default via " + names.gateway[i] + " table " + table);
-                run(version + " rule add from " + names.source[i] + " lookup " + table);
-            }
-        }
+        std::string links;
+        for (const std::string i : {"0", "1"})
+            links += "ip link add line" + i + " index 1" + i + " type veth peer name far" + i +
+                     " index 2" + i + " netns " + internet_.path() + "; ip link set line" + i +
+                     " up; ";
+        run(links);
+        internet_.run_inside("ip link set far0 up; ip link set far1 up");
+        for (const Names& names : kNames)
+            number(names);
         // Replies may come in by the other line, which the test for that needs to be delivered.
         run("for i in all line0 line1; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done");
         internet_.run_inside("ip link set lo up; sysctl -qw net.ipv4.ip_forward=1;"
@@ -80,6 +68,29 @@ protected:
                              "ip address add 2001:db8:99::99/128 dev lo nodad;"
                              "ip route add unreachable 203.0.113.66;"
                              "ip -6 route add unreachable 2001:db8:99::66");
+    }
+
+    /// Both ends of both lines get their addresses of one family.
+    void number(const Names& names) {
+        const bool v4 = names.family == core::Family::v4;
+        const std::string batch = v4 ? "ip -4 -batch - <<END\n" : "ip -6 -batch - <<END\n";
+        const std::string length = v4 ? "/24" : "/64 nodad";
+        std::string here = batch;
+        std::string there = batch;
+        for (const int i : {0, 1}) {
+            const std::string number = std::to_string(i);
+            const std::string table = std::to_string(1001 + i);
+            here += "address add " + (names.source[i] + length) + " dev line" + number + "\n" +
+                    "route add default via " + names.gateway[i] + " table " + table + "\n" +
+                    "rule add from " + names.source[i] + " lookup " + table + "\n";
+            there += "address add " + (names.gateway[i] + length) + " dev far" + number + "\n";
+            if (!v4) {
+                here += "address add fe80::2/64 dev line" + number + " nodad\n";
+                there += "address add fe80::1/64 dev far" + number + " nodad\n";
+            }
+        }
+        run(here + "END");
+        internet_.run_inside(there + "END");
     }
 
     static core::ProbePlan plan(int line, const std::string& source, const std::string& target) {
