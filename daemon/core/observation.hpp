@@ -74,7 +74,7 @@ struct TargetFigures {
     Microseconds rtt_average{0}; ///< of the window; 0 without a reply
     Microseconds rtt_deviation{0};
     Microseconds rtt_newest{0}; ///< of the reply that came last; 0 without one in the window
-    std::string last_error; ///< of sending, empty when the last send went out
+    std::string last_error;     ///< of sending, or what came back lately instead of an answer
 
     bool operator==(const TargetFigures&) const = default;
 };

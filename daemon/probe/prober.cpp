@@ -23,6 +23,8 @@ constexpr int kDrainRounds = 8;
 constexpr milliseconds kBurstStep{15};
 constexpr std::uint32_t kMaxBurst = 10;
 constexpr milliseconds kMinPatience{50};
+/// As long as this at least, a complaint explains the losses that follow.
+constexpr milliseconds kComplaint{3'000};
 /// A target that is asked less often than this is asked again at once when it does not answer.
 constexpr milliseconds kRare{500};
 
@@ -266,6 +268,21 @@ bool Prober::take_answer(Line& line, Target& target, const Outcome& outcome, Tim
     return look(line, target, now) || first;
 }
 
+void Prober::complain(Target& target, const Outcome& outcome, Time now) {
+    target.complaint = outcome.text;
+    target.complained = now;
+}
+
+/// What was refused an hour ago may be silent since. Not every probe brings a complaint, though:
+/// routers send them at a limited rate.
+std::string Prober::error_of(const Line& line, const Target& target, Time now) {
+    if (!target.send_error.empty())
+        return target.send_error;
+    const auto a_while = std::max<milliseconds>(
+        kComplaint, 3 * (interval_of(line.plan, target.probe) + line.plan.timeout));
+    return now - target.complained <= a_while ? target.complaint : "";
+}
+
 bool Prober::take(Channel& channel, const Outcome& outcome, Time now) {
     bool news = false;
     for (Target& target : channel.line->targets) {
@@ -277,13 +294,13 @@ bool Prober::take(Channel& channel, const Outcome& outcome, Time now) {
             break;
         case Outcome::Kind::refused:
             if (target.window.refused(outcome.sequence)) {
-                target.complaint = outcome.text;
+                complain(target, outcome, now);
                 news |= look(*channel.line, target, now);
             }
             break;
         case Outcome::Kind::complaint:
             if (target.window.awaits(outcome.sequence))
-                target.complaint = outcome.text;
+                complain(target, outcome, now);
             break;
         }
     }
@@ -384,8 +401,7 @@ std::map<core::ProbeKey, std::vector<core::TargetFigures>> Prober::figures(Time 
         for (Target& target : line->targets) {
             targets.push_back(target.window.figures(now));
             targets.back().target = target.probe;
-            targets.back().last_error =
-                target.send_error.empty() ? target.complaint : target.send_error;
+            targets.back().last_error = error_of(*line, target, now);
         }
     }
     return all;

@@ -81,6 +81,7 @@ private:
         std::optional<Time> next_loss = {};
         std::string send_error = {};   ///< of the last probe
         std::string complaint = {};    ///< what came back instead of a reply
+        Time complained{};             ///< when it did
         std::uint32_t lost_in_row = 0; ///< when last looked
         bool answered = false;
         Burst burst = {};
@@ -117,6 +118,8 @@ private:
     bool send_due(Line& line, Target& target, Time now);
     bool drain(Time now);
     static bool take(Channel& channel, const Outcome& outcome, Time now);
+    static void complain(Target& target, const Outcome& outcome, Time now);
+    static std::string error_of(const Line& line, const Target& target, Time now);
     static bool take_answer(Line& line, Target& target, const Outcome& outcome, Time now);
     static bool look(Line& line, Target& target, Time now);
     static bool find_losses(Line& line, Time now);

@@ -365,6 +365,24 @@ TEST_F(KindsTest, ARefusalIsALossAtOnce) {
     EXPECT_EQ(figures().last_error, "connection refused");
 }
 
+TEST_F(KindsTest, AComplaintDoesNotExplainSilenceForEver) {
+    network_.other_fate = [&](const core::ProbeTarget& asked, std::uint16_t sequence) {
+        return Outcomes{{.kind = Outcome::Kind::refused,
+                         .sequence = sequence,
+                         .target = asked.address,
+                         .at = network_.now + 20ms,
+                         .text = "connection refused"}};
+    };
+    set({mixed({target(Kind::tcp)})});
+    advance(1s);
+    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    advance(2s);
+    EXPECT_EQ(figures().last_error, "connection refused");
+    advance(2s);
+    EXPECT_EQ(figures().last_error, "");
+    EXPECT_GT(figures().consecutive_lost, 15U);
+}
+
 TEST_F(KindsTest, WhatIsLostIsLetGo) {
     network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
     auto rare = mixed({target(Kind::tcp)});
