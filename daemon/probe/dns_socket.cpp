@@ -25,7 +25,8 @@ DnsQuery query_for(const core::ProbeTarget& target, core::Family family) {
 
 class DnsSocket final : public ProbeSocket {
 public:
-    explicit DnsSocket(const core::ProbePlan& plan) : plan_(plan) {}
+    DnsSocket(const core::ProbePlan& plan, Descriptor stamps)
+        : plan_(plan), stamps_(std::move(stamps)) {}
 
     int fd() const override { return pending_.fd(); }
 
@@ -99,6 +100,9 @@ private:
     }
 
     core::ProbePlan plan_;
+    /// Asks for stamps as long as it lives, and does nothing else: the kernel patches itself when
+    /// the first socket begins and when the last one ends to want them.
+    Descriptor stamps_;
     Pending pending_;
     PacketReader reader_;
 };
@@ -106,7 +110,12 @@ private:
 } // namespace
 
 core::Result<std::unique_ptr<ProbeSocket>> dns_socket(const core::ProbePlan& plan) {
-    auto made = std::make_unique<DnsSocket>(plan);
+    auto stamps = open_socket(plan, domain_of(plan.key.family), SOCK_DGRAM, IPPROTO_UDP);
+    if (!stamps)
+        return stamps.error();
+    if (!ask_for_stamps(stamps->get()))
+        return socket_failure(plan, "setting options");
+    auto made = std::make_unique<DnsSocket>(plan, std::move(stamps.value()));
     if (made->fd() < 0)
         return socket_failure(plan, "creating an epoll set");
     return std::unique_ptr<ProbeSocket>(std::move(made));

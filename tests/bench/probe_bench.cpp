@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sched.h>
 #include <string>
@@ -238,8 +239,10 @@ void with_answers_that_take_time(int lines) {
     for (int line = 0; line < lines; ++line)
         tuns.push_back(make_tun(line));
     const pid_t answering = fork();
-    if (answering == 0)
+    if (answering == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         answer(tuns);
+    }
     for (const int fd : tuns)
         close(fd);
     bench(lines, "10-30 ms");

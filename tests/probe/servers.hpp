@@ -10,6 +10,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -225,6 +226,7 @@ public:
         const std::string file = certificates.file(certificate);
         process_ = fork();
         if (process_ == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             execlp("nsenter", "nsenter", net.c_str(), "python3", "-c", kProgram, at.c_str(),
                    number.c_str(), file.c_str(), nullptr);
             _exit(127);

@@ -3,6 +3,7 @@
 // What is particular to probes of resolvers, web servers and neighbours, against the real kernel
 // and small servers.
 #include "probe/kind_lines.hpp"
+#include "probe/trust.hpp"
 
 #include <netinet/icmp6.h>
 
@@ -211,6 +212,27 @@ TEST_P(Https, AnUnknownAuthorityIsNotBelieved) {
                    .last_error.find("certificate") != std::string::npos;
     }));
     EXPECT_EQ(usual.figures(now()).at({"line0", names_.family}).at(0).received, 0U);
+}
+
+TEST(Trust, IsReadOnceAndAgainWhenItHasChanged) {
+    const testing::Certificates made;
+    const auto first = trust_in(made.authority());
+    ASSERT_TRUE(first) << first.error().what;
+    EXPECT_EQ(*trust_in(made.authority()), *first);
+    run("touch -d 2020-01-01 " + made.authority());
+    const auto again = trust_in(made.authority());
+    ASSERT_TRUE(again);
+    EXPECT_NE(*again, *first);
+}
+
+TEST(Trust, OfNobodyIsAnError) {
+    const testing::Certificates made;
+    const auto absent = trust_in(made.file("absent.pem"));
+    ASSERT_FALSE(absent);
+    EXPECT_NE(absent.error().what.find("absent.pem: No such file"), std::string::npos);
+    const auto none = trust_in(made.file("good.ext"));
+    ASSERT_FALSE(none);
+    EXPECT_NE(none.error().what.find("no certificate authority in"), std::string::npos);
 }
 
 // ---------------------------------------------------------------- neighbours
