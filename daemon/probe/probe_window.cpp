@@ -202,7 +202,7 @@ std::optional<ProbeWindow::RoundTrip> ProbeWindow::round_trip() const {
     const double square = static_cast<double>(rtt_square_sum_us2_) / answered_;
     const double variance = std::max(0.0, square - average * average);
     return RoundTrip{Microseconds(std::llround(average)),
-                     Microseconds(std::llround(std::sqrt(variance)))};
+                     Microseconds(std::llround(std::sqrt(variance))), rtt_newest_};
 }
 
 core::TargetFigures ProbeWindow::figures(Time now) {
@@ -221,7 +221,7 @@ core::TargetFigures ProbeWindow::figures(Time now) {
     if (const auto rtt = round_trip()) {
         figures.rtt_average = rtt->average;
         figures.rtt_deviation = rtt->deviation;
-        figures.rtt_newest = rtt_newest_;
+        figures.rtt_newest = rtt->newest;
     }
     return figures;
 }

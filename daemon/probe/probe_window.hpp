@@ -58,6 +58,7 @@ public:
     struct RoundTrip {
         Microseconds average{0};
         Microseconds deviation{0};
+        Microseconds newest{0};
     };
     /// Of the answered probes in the window, as far as they have not been found too old.
     std::optional<RoundTrip> round_trip() const;

@@ -23,6 +23,8 @@ constexpr int kDrainRounds = 8;
 constexpr milliseconds kBurstStep{15};
 constexpr std::uint32_t kMaxBurst = 10;
 constexpr milliseconds kMinPatience{50};
+/// A single loss is a weak suspicion, and often comes with queues that have just become long.
+constexpr milliseconds kMinPatienceAfterLoss{250};
 /// As long as this at least, a complaint explains the losses that follow.
 constexpr milliseconds kComplaint{3'000};
 /// A target that is asked less often than this is asked again at once when it does not answer.
@@ -46,12 +48,13 @@ bool is_heavy(Kind kind) {
 }
 
 /// How long to wait for an answer if a verdict is wanted quickly.
-Microseconds patience_of(const ProbeWindow& window, const core::ProbePlan& plan) {
+Microseconds patience_of(const ProbeWindow& window, const core::ProbePlan& plan,
+                         milliseconds least) {
     const auto rtt = window.round_trip();
     if (!rtt)
         return plan.timeout;
-    const Microseconds usual = 2 * rtt->average + 4 * rtt->deviation;
-    return std::min<Microseconds>(std::max<Microseconds>(usual, kMinPatience), plan.timeout);
+    const Microseconds usual = std::max(2 * rtt->average + 4 * rtt->deviation, 2 * rtt->newest);
+    return std::min<Microseconds>(std::max<Microseconds>(usual, least), plan.timeout);
 }
 
 bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
@@ -206,7 +209,7 @@ bool Prober::send_due(Line& line, Target& target, Time now) {
     return (regular || quick) && look(line, target, now);
 }
 
-void Prober::start_burst(Line& line, Time now) {
+void Prober::start_burst(Line& line, Time now, milliseconds least_patience) {
     line.changed = true;
     const bool under_way =
         now < line.burst_until || std::ranges::any_of(line.targets, [](const Target& target) {
@@ -216,7 +219,7 @@ void Prober::start_burst(Line& line, Time now) {
         return;
     const std::uint32_t count = std::min(line.plan.fail_after, kMaxBurst);
     for (Target& target : line.targets) {
-        const auto patience = patience_of(target.window, line.plan);
+        const auto patience = patience_of(target.window, line.plan, least_patience);
         target.burst = {.left = count, .next = now, .first = {}, .patience = patience};
         if (is_heavy(target.probe.kind) && target.next_loss) {
             // The one under way is the first of the burst.
@@ -230,7 +233,7 @@ void Prober::start_burst(Line& line, Time now) {
 
 void Prober::burst(const core::ProbeKey& key, Time now) {
     if (const auto line = lines_.find(key); line != lines_.end())
-        start_burst(*line->second, now);
+        start_burst(*line->second, now, kMinPatience);
 }
 
 void Prober::note_traffic(const core::ProbeKey& key, Time now) {
@@ -252,7 +255,7 @@ bool Prober::look(Line& line, Target& target, Time now) {
     const auto lost = target.window.consecutive_lost(now);
     const auto before = std::exchange(target.lost_in_row, lost);
     if (before == 0 && lost != 0 && target.answered && interval_of(line.plan, target.probe) > kRare)
-        start_burst(line, now);
+        start_burst(line, now, kMinPatienceAfterLoss);
     return before != lost;
 }
 

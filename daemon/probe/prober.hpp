@@ -45,7 +45,8 @@ public:
 
     /// Probes every target of the line `fail_after` times (at most ten), 15 ms apart, from now on,
     /// beside the regular probes. They time out after twice the average round-trip time and four
-    /// times its deviation, but not before 50 ms. A target that answers one needs no more of them.
+    /// times its deviation, or twice the newest if that is more, but not before 50 ms (250 ms when
+    /// the prober itself began, for a lost probe). A target that answers one needs no more of them.
     /// Web servers are asked one thing at a time, each as soon as the last is lost.
     /// Nothing happens while the last burst is under way, that is, undecided.
     /// next_deadline() is another afterwards, at once.
@@ -114,7 +115,7 @@ private:
     void send(Line& line, Target& target, Time now, Microseconds patience);
     void send_regular(Line& line, Target& target, Time now);
     void send_of_burst(Line& line, Target& target, Time now);
-    static void start_burst(Line& line, Time now);
+    static void start_burst(Line& line, Time now, core::Milliseconds least_patience);
     bool send_due(Line& line, Target& target, Time now);
     bool drain(Time now);
     static bool take(Channel& channel, const Outcome& outcome, Time now);
