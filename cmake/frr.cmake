@@ -106,3 +106,15 @@ function(frr_clippy out file dir)
         VERBATIM)
     set(${out} "${made}" PARENT_SCOPE)
 endfunction()
+
+# multihome_commands(<target>): the commands of vtysh/ become part of the target.
+function(multihome_commands target)
+    foreach(name IN ITEMS multihome_vty multihome_vty_probe)
+        set(file "${CMAKE_SOURCE_DIR}/vtysh/${name}.c")
+        frr_clippy(clippy "${file}" "${CMAKE_CURRENT_BINARY_DIR}")
+        target_sources(${target} PRIVATE "${file}" "${clippy}")
+        set_source_files_properties("${clippy}" PROPERTIES HEADER_FILE_ONLY ON)
+        # A DEFPY has a parameter for every variable of its command, used or not.
+        set_source_files_properties("${file}" PROPERTIES COMPILE_OPTIONS -Wno-unused-parameter)
+    endforeach()
+endfunction()

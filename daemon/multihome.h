@@ -39,6 +39,9 @@ bool mh_config_rule_priority(int64_t base, const struct mh_out* out);
 /* "keep" or "withdraw" */
 bool mh_config_last_resort(const char* what, const struct mh_out* out);
 
+/* "per-flow" or "per-source" */
+bool mh_config_load_sharing(const char* what, const struct mh_out* out);
+
 /* mask: 32 bits, decimal or 0x..., NULL for the default one. */
 bool mh_config_flow_affinity(bool present, const char* mask, const struct mh_out* out);
 
@@ -47,15 +50,7 @@ bool mh_config_uplink_interface(const char* uplink, const char* ifname, const st
 bool mh_config_uplink_description(const char* uplink, const char* text, const struct mh_out* out);
 bool mh_config_uplink_shutdown(const char* uplink, bool present, const struct mh_out* out);
 
-enum mh_number {
-    MH_PREFERENCE,
-    MH_WEIGHT,
-    MH_TABLE,
-    MH_PROBE_INTERVAL, /* milliseconds, as all times */
-    MH_PROBE_TIMEOUT,
-    MH_PROBE_FAIL_AFTER,
-    MH_PROBE_STABLE_FOR,
-};
+enum mh_number { MH_PREFERENCE, MH_WEIGHT, MH_TABLE };
 bool mh_config_uplink_number(const char* uplink, enum mh_number which, int64_t value,
                              const struct mh_out* out);
 
@@ -66,8 +61,57 @@ bool mh_config_uplink_nat(const char* uplink, enum mh_family family, const char*
                           const char* first, const char* last, const struct mh_out* out);
 bool mh_config_uplink_source(const char* uplink, enum mh_family family, const char* prefix,
                              bool present, const struct mh_out* out);
-bool mh_config_uplink_probe_icmp(const char* uplink, const char* target, bool present,
-                                 const struct mh_out* out);
+bool mh_config_uplink_standby(const char* uplink, bool present, const struct mh_out* out);
+/* A session of bfdd's with the gateway; profile: NULL for bfdd's defaults. */
+bool mh_config_uplink_bfd(const char* uplink, bool present, const char* profile,
+                          const struct mh_out* out);
+
+/* What follows `probe`: numbers that were not typed are MH_DEFAULT, words NULL. */
+struct mh_target {
+    const char* kind; /* "icmp", "tcp", "dns", "http", "https", "arp" or "nd" */
+    const char* address;
+    int64_t port;
+    const char* name;
+    const char* path;
+    int64_t status;
+    int64_t interval; /* milliseconds */
+};
+bool mh_config_uplink_probe(const char* uplink, const struct mh_target* target, bool present,
+                            const struct mh_out* out);
+
+bool mh_config_profile(const char* profile, bool present, const struct mh_out* out);
+/* profile: NULL for `default`. */
+bool mh_config_uplink_profile(const char* uplink, const char* profile, const struct mh_out* out);
+
+/* Numbers of an uplink or of a profile; core/probing.hpp tells units and ranges. */
+enum mh_owner { MH_OF_UPLINK, MH_OF_PROFILE };
+enum mh_knob {
+    MH_INTERVAL,
+    MH_TIMEOUT,
+    MH_FAIL_AFTER,
+    MH_STABLE_FOR,
+    MH_WINDOW,
+    MH_LOSS_LOW,
+    MH_LOSS_HIGH,
+    MH_LATENCY_LOW,
+    MH_LATENCY_HIGH,
+    MH_JITTER_HIGH,
+    MH_QUORUM, /* MH_QUORUM_ALL: every target */
+    MH_HALF_LIFE,
+    MH_SUPPRESS,
+    MH_REUSE,
+    MH_MAX_SUPPRESS,
+    MH_SPARE_PROBES,
+};
+#define MH_QUORUM_ALL 255
+bool mh_config_knob(enum mh_owner owner, const char* name, enum mh_knob knob, int64_t value,
+                    const struct mh_out* out);
+
+/* policy: "drain", "now" or "never", NULL: drain; deadline in seconds, of drain only. */
+bool mh_config_failback(const char* policy, int64_t deadline, const struct mh_out* out);
+/* Flows that are moved at once: a protocol by name or number, and a port or MH_DEFAULT. */
+bool mh_config_failback_class(const char* protocol, int64_t port, bool present,
+                              const struct mh_out* out);
 
 /* Prints the block as it was typed, from `router multihome` to its `exit`; prints nothing and
  * returns false when there is none. */
@@ -84,6 +128,9 @@ bool mh_show_nat(bool json, const struct mh_out* out);
 bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const struct mh_out* out);
 
 bool mh_clear_uplink(const char* uplink, const struct mh_out* out);
+bool mh_clear_penalty(const char* uplink, const struct mh_out* out);
+/* Takes the preferred line back, once, where `failback never` holds. */
+bool mh_clear_failback(const struct mh_out* out);
 bool mh_clear_counters(const struct mh_out* out);
 bool mh_clear_conntrack(const char* uplink, const struct mh_out* out);
 
@@ -97,8 +144,9 @@ enum mh_debug {
 void mh_debug_set(unsigned int which, bool on);
 unsigned int mh_debug_get(void);
 
-/* For completion: calls each(to, name) for every configured uplink. */
+/* For completion: calls each(to, name) for every configured uplink, or profile and built-in one. */
 void mh_uplink_names(void (*each)(void* to, const char* name), void* to);
+void mh_profile_names(void (*each)(void* to, const char* name), void* to);
 
 #ifdef __cplusplus
 }

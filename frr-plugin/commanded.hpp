@@ -39,6 +39,8 @@ public:
     virtual DebugFlags& debug() = 0;
     /// Puts a line through evaluation anew, with empty statistics.
     virtual void restart_line(const std::string& uplink) = 0;
+    /// Decides anew, soon: something that the engine remembers has been changed.
+    virtual void reconsider() = 0;
     virtual core::Time now() const { return std::chrono::steady_clock::now(); }
 
     /// What the guard had dropped when the operator last cleared the counters.

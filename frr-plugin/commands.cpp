@@ -40,17 +40,19 @@ core::UplinkNumber number_of(mh_number which) {
     case MH_WEIGHT:
         return core::UplinkNumber::weight;
     case MH_TABLE:
-        return core::UplinkNumber::table;
-    case MH_PROBE_INTERVAL:
-        return core::UplinkNumber::probe_interval;
-    case MH_PROBE_TIMEOUT:
-        return core::UplinkNumber::probe_timeout;
-    case MH_PROBE_FAIL_AFTER:
-        return core::UplinkNumber::probe_fail_after;
-    case MH_PROBE_STABLE_FOR:
         break;
     }
-    return core::UplinkNumber::probe_stable_for;
+    return core::UplinkNumber::table;
+}
+
+static_assert(MH_SPARE_PROBES == static_cast<int>(core::Knob::spare_probes) &&
+              MH_SPARE_PROBES + 1 == core::kKnobs && MH_QUORUM_ALL == core::kQuorumAll);
+
+/// What no 32 bits can hold becomes their highest number, which is beyond every range.
+std::optional<std::uint32_t> number(std::int64_t value) {
+    if (value == MH_DEFAULT)
+        return std::nullopt;
+    return value < 0 || value > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(value);
 }
 
 /// Calls change(config, value) for a number as it came from the command parser.
@@ -58,11 +60,7 @@ template <class Change>
 bool edit_number(const mh_out* out, std::int64_t value, Change change) {
     if (value != MH_DEFAULT && (value < 0 || value > UINT32_MAX))
         return refuse(out, std::to_string(value) + " is no number for this");
-    return edit(out, [&](core::Config& config) {
-        return change(config, value == MH_DEFAULT
-                                  ? std::nullopt
-                                  : std::optional(static_cast<std::uint32_t>(value)));
-    });
+    return edit(out, [&](core::Config& config) { return change(config, number(value)); });
 }
 
 } // namespace
@@ -102,6 +100,11 @@ bool mh_config_rule_priority(int64_t base, const mh_out* out) {
 bool mh_config_last_resort(const char* what, const mh_out* out) {
     return edit(out,
                 [&](core::Config& config) { return core::edit_last_resort(config, words(what)); });
+}
+
+bool mh_config_load_sharing(const char* what, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_load_sharing(config, words(what)); });
 }
 
 bool mh_config_flow_affinity(bool present, const char* mask, const mh_out* out) {
@@ -165,10 +168,63 @@ bool mh_config_uplink_source(const char* uplink, mh_family family, const char* p
     });
 }
 
-bool mh_config_uplink_probe_icmp(const char* uplink, const char* target, bool present,
-                                 const mh_out* out) {
+bool mh_config_uplink_standby(const char* uplink, bool present, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_standby(config, uplink, present); });
+}
+
+bool mh_config_uplink_bfd(const char* uplink, bool present, const char* profile,
+                          const mh_out* out) {
     return edit(out, [&](core::Config& config) {
-        return core::edit_probe_icmp(config, uplink, target, present);
+        return core::edit_bfd(config, uplink, present, words(profile));
+    });
+}
+
+bool mh_config_uplink_probe(const char* uplink, const mh_target* target, bool present,
+                            const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_probe_target(config, uplink,
+                                       {.kind = target->kind,
+                                        .address = target->address ? target->address : "",
+                                        .port = number(target->port),
+                                        .name = words(target->name),
+                                        .path = words(target->path),
+                                        .status = number(target->status),
+                                        .interval = number(target->interval)},
+                                       present);
+    });
+}
+
+bool mh_config_profile(const char* profile, bool present, const mh_out* out) {
+    return edit(out,
+                [&](core::Config& config) { return core::edit_profile(config, profile, present); });
+}
+
+bool mh_config_uplink_profile(const char* uplink, const char* profile, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_probe_profile(config, uplink, words(profile));
+    });
+}
+
+bool mh_config_knob(mh_owner owner, const char* name, mh_knob knob, int64_t value,
+                    const mh_out* out) {
+    const core::KnobOwner of{owner == MH_OF_PROFILE ? core::KnobOwner::Kind::profile
+                                                    : core::KnobOwner::Kind::uplink,
+                             name};
+    return edit_number(out, value, [&](core::Config& config, std::optional<std::uint32_t> typed) {
+        return core::edit_knob(config, of, static_cast<core::Knob>(knob), typed);
+    });
+}
+
+bool mh_config_failback(const char* policy, int64_t deadline, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_failback(config, words(policy), number(deadline));
+    });
+}
+
+bool mh_config_failback_class(const char* protocol, int64_t port, bool present, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_failback_class(config, protocol, number(port), present);
     });
 }
 
@@ -184,6 +240,17 @@ void mh_uplink_names(void (*each)(void* to, const char* name), void* to) {
     if (Commanded* daemon = commanded())
         for (const core::Uplink& uplink : daemon->config().uplinks)
             each(to, uplink.name.c_str());
+}
+
+void mh_profile_names(void (*each)(void* to, const char* name), void* to) {
+    Commanded* daemon = commanded();
+    if (!daemon)
+        return;
+    for (const char* name : {"default", "fast", "metered"})
+        each(to, name);
+    for (const core::ProbeProfile& profile : daemon->config().profiles)
+        if (!core::is_built_in(profile.name))
+            each(to, profile.name.c_str());
 }
 
 } // extern "C"

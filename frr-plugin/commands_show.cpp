@@ -71,23 +71,9 @@ status::Conntrack gather_conntrack(Commanded& daemon, const std::optional<std::s
     return runtime::conntrack(ranges, counts, lists);
 }
 
-core::Result<std::string> forget_flows(Commanded& daemon, const std::string& uplink) {
-    std::uint64_t deleted = 0;
-    bool counted = true;
-    for (const runtime::FlowRange& range : runtime::flow_ranges(daemon.engine(), uplink)) {
-        core::FlowSelector selector;
-        selector.family = range.line.family;
-        selector.kind = core::FlowSelector::Kind::translated_to;
-        selector.first = range.range.first;
-        selector.last = range.range.last;
-        const auto report = daemon.flows().forget(selector);
-        if (!report)
-            return report.error();
-        deleted += report->deleted.value_or(0);
-        counted = counted && report->deleted.has_value();
-    }
-    return "Forgot " + (counted ? std::to_string(deleted) : "all") + " flows of uplink " + uplink +
-           "\n";
+void forget_flows(Commanded& daemon, const std::string& uplink) {
+    for (const runtime::FlowRange& range : runtime::flow_ranges(daemon.engine(), uplink))
+        daemon.engine().reconciler().order_forgetting(range.line, range.range);
 }
 
 } // namespace
@@ -132,6 +118,22 @@ bool mh_clear_uplink(const char* uplink, const mh_out* out) {
     });
 }
 
+bool mh_clear_penalty(const char* uplink, const mh_out* out) {
+    return run(out, [&](Commanded& daemon) {
+        daemon.engine().clear_penalty(*known_uplink(daemon, uplink));
+        daemon.reconsider();
+        return true;
+    });
+}
+
+bool mh_clear_failback(const mh_out* out) {
+    return run(out, [&](Commanded& daemon) {
+        daemon.engine().fail_back();
+        daemon.reconsider();
+        return true;
+    });
+}
+
 bool mh_clear_counters(const mh_out* out) {
     return run(out, [&](Commanded& daemon) {
         const auto counters = daemon.nat().counters();
@@ -144,10 +146,9 @@ bool mh_clear_counters(const mh_out* out) {
 
 bool mh_clear_conntrack(const char* uplink, const mh_out* out) {
     return run(out, [&](Commanded& daemon) {
-        const auto done = forget_flows(daemon, *known_uplink(daemon, uplink));
-        if (!done)
-            return refuse(out, done.error().what);
-        print(out, *done);
+        const std::string known = *known_uplink(daemon, uplink);
+        forget_flows(daemon, known);
+        print(out, "The translated flows of uplink " + known + " are being forgotten\n");
         return true;
     });
 }

@@ -3,6 +3,8 @@
 
 #include "glue.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace multihomed::frr {
@@ -14,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Everything is compared with the kernel this often even if nothing seems to have happened.
 constexpr auto kAudit = 10s;
+/// Verdicts are looked at this often at least while probes are answered.
+constexpr auto kVerdicts = 500ms;
 /// With the integrated frr.conf the configuration comes through vtysh, some time after the start.
 /// Until then what a predecessor left is in force and stays.
 constexpr auto kConfigPatience = 30s;
@@ -59,12 +63,22 @@ void log_failure(const char* what, const core::Result<void>& result) {
 
 Daemon::Daemon(mh_loop* loop, Paths paths)
     : loop_(loop), paths_(std::move(paths)), observer_(with_privileges), prober_(with_privileges),
-      zebra_(loop, mh_main_privs(), *this), nat_(with_privileges), nft_monitor_(with_privileges),
-      flows_(with_privileges), sysctls_(with_privileges), table_names_(paths_.table_names),
+      zebra_(loop, mh_main_privs(), *this), bfd_(loop, [this] { on_bfd(); }), nat_(with_privileges),
+      nft_monitor_(with_privileges), flows_(with_privileges), sysctls_(with_privileges),
+      table_names_(paths_.table_names),
       engine_({zebra_, nat_, flows_, sysctls_, table_names_}, sensors(), log_to_frr),
+      traffic_(with_privileges),
+      evidence_(
+          traffic_, [this](const auto& line, core::Time now) { prober_.burst(line, now); },
+          [this](const auto& line, core::Time now) { prober_.note_traffic(line, now); },
+          [this](runtime::Level level, const std::string& text) {
+              if (level != runtime::Level::debug || debug_.probe)
+                  log_to_frr(level, text);
+          }),
       start_(loop, [this] { start(); }), update_soon_(loop, [this] { update(); }),
       deadline_(loop, [this] { update(); }), probe_deadline_(loop, [this] { on_probe(true); }),
-      audit_(loop, [this] { audit(); }), config_patience_(loop, [this] { config_file_ends(); }),
+      traffic_deadline_(loop, [this] { look_at_traffic(); }), audit_(loop, [this] { audit(); }),
+      config_patience_(loop, [this] { config_file_ends(); }),
       file_patience_(loop, [this] { config_file_ends(); }) {
     // The process may fork into the background before the loop runs: open nothing until then.
     start_.request();
@@ -89,6 +103,11 @@ runtime::Sensors Daemon::sensors() {
             [this](const core::NeighbourKey& gateway) {
                 log_failure("resolving a gateway",
                             observer_.resolve_neighbour(gateway.ifindex, gateway.address));
+            },
+        .set_bfd =
+            [this](const auto& plans) {
+                bfd_.want(plans);
+                engine_.observation().bfd = bfd_.states();
             },
     };
 }
@@ -139,6 +158,11 @@ void Daemon::open_edges() {
         zlog_warn("cannot watch nftables: %s", opened.error().what.c_str());
     else
         nft_watch_ = std::make_unique<ReadWatch>(loop_, nft_monitor_.fd(), [this] { on_nft(); });
+    look_at_traffic();
+    if (flows_.fd() < 0)
+        zlog_err("cannot hear of forgotten flows at once: %s", strerror(errno));
+    else
+        flow_watch_ = std::make_unique<ReadWatch>(loop_, flows_.fd(), [this] { on_flows(); });
     probe_watch_ = std::make_unique<ReadWatch>(loop_, prober_.fd(), [this] { on_probe(false); });
 }
 
@@ -199,12 +223,37 @@ void Daemon::on_nft() {
     update_soon_.request();
 }
 
+/// What has been completed is taken even if the engine rests, lest the descriptor stay readable.
+void Daemon::on_flows() {
+    engine_.reconciler().collect_flows(Clock::now());
+    update();
+}
+
 void Daemon::on_probe(bool timer) {
     const auto now = Clock::now();
     const bool news = timer ? prober_.on_time(now) : prober_.on_readable(now);
     probe_deadline_.set(prober_.next_deadline());
-    if (news && engine_.verdicts_changed(now))
+    // Loss and latency change with answers that are no news.
+    if (!news && now < verdicts_due_)
+        return;
+    verdicts_due_ = now + kVerdicts;
+    if (engine_.verdicts_changed(now))
         update();
+}
+
+void Daemon::on_bfd() {
+    engine_.observation().bfd = bfd_.states();
+    update_soon_.request();
+}
+
+void Daemon::look_at_traffic() {
+    const auto now = Clock::now();
+    const std::size_t lines = engine_.decision().desired.probes.size();
+    traffic_deadline_.set(now + runtime::look_at_traffic_every(lines));
+    if (lines == 0)
+        return;
+    evidence_.look(engine_.observation(), now);
+    probe_deadline_.set(prober_.next_deadline());
 }
 
 void Daemon::audit() {

@@ -7,14 +7,17 @@
 #pragma once
 
 #include "apply/conntrack_applier.hpp"
+#include "apply/line_traffic.hpp"
 #include "apply/nft_applier.hpp"
 #include "apply/sysctl_applier.hpp"
 #include "apply/table_names_file.hpp"
+#include "bfd_sessions.hpp"
 #include "commanded.hpp"
 #include "event_loop.hpp"
 #include "observe/kernel_observer.hpp"
 #include "probe/prober.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/evidence.hpp"
 #include "runtime/snapshot.hpp"
 #include "zebra_client.hpp"
 
@@ -46,6 +49,7 @@ public:
 
     /// Puts a line through evaluation anew, with empty statistics.
     void restart_line(const std::string& uplink) override;
+    void reconsider() override { update_soon_.request(); }
     /// Compares everything with the kernel again.
     void audit();
     /// Removes everything of ours; calls mh_main_stopped() when it is gone.
@@ -57,12 +61,16 @@ private:
     void update();
     void on_kernel();
     void on_nft();
+    void on_flows();
     void on_probe(bool timer);
+    void on_bfd();
+    void look_at_traffic();
     void restore();
     void save();
     runtime::Sensors sensors();
     void finish_stop();
 
+    void on_session(struct zclient* zclient) override { bfd_.connected(zclient); }
     void on_dataplane(const core::Dataplane& dataplane) override;
     void on_route(const core::Route::Key& route, apply::Note note,
                   const std::string& error) override;
@@ -77,28 +85,34 @@ private:
     bool configured_ = false; ///< a configuration has come, or will not come any more
     bool stopping_ = false;
     bool leaving_ = false; ///< zebra has been told
+    core::Time verdicts_due_{};
 
     observe::KernelObserver observer_;
     probe::Prober prober_;
     ZebraClient zebra_;
+    BfdSessions bfd_; ///< ends before zebra_
     apply::NftablesNatApplier nat_;
     apply::NftMonitor nft_monitor_;
     apply::ConntrackFlowApplier flows_;
     apply::ProcSysctlApplier sysctls_;
     apply::TableNamesFile table_names_;
     runtime::Engine engine_;
+    apply::NftLineTrafficReader traffic_;
+    runtime::Evidence evidence_;
     runtime::Saved saved_;
 
     Soon start_;
     Soon update_soon_;
     Timer deadline_;
     Timer probe_deadline_;
+    Timer traffic_deadline_;
     Timer audit_;
     Timer config_patience_;
     Timer file_patience_;
     std::unique_ptr<ReadWatch> kernel_watch_;
     std::unique_ptr<ReadWatch> probe_watch_;
     std::unique_ptr<ReadWatch> nft_watch_;
+    std::unique_ptr<ReadWatch> flow_watch_;
 };
 
 /// The one daemon of this process; null before mh_glue_init() and after mh_glue_fini().

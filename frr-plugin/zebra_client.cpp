@@ -111,6 +111,8 @@ void ZebraClient::tick() {
 
 void ZebraClient::on_connected(ZebraConnection& connection) {
     connection.announce_restart(kStaleSeconds);
+    if (&connection == &public_)
+        events_.on_session(public_.zclient());
     if (public_.is_up() && private_.is_up())
         begin_session();
 }

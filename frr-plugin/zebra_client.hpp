@@ -37,6 +37,8 @@ class ZebraEvents {
 public:
     virtual ~ZebraEvents() = default;
 
+    /// A session has begun; of the client whose routes are in main.
+    virtual void on_session(struct zclient* zclient) = 0;
     virtual void on_dataplane(const core::Dataplane& dataplane) = 0;
     /// A hint: zebra's answers name no distance (see RouteLedger), and a route that stays in
     /// another's shadow gets none. Only the kernel tells for certain what is in force.

@@ -54,6 +54,10 @@ public:
     ZebraConnection& operator=(const ZebraConnection&) = delete;
 
     bool is_up() const;
+    /// For libraries of libfrr's that want one.
+    struct zclient* zclient() const {
+        return zclient_;
+    }
     /// Tries to connect if there is no session; on_connected() comes from within.
     void poll();
     /// Ends the session. What was sent last may be lost, unless a ping has been answered.

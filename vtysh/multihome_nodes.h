@@ -10,6 +10,7 @@
  * process. */
 #define MULTIHOME_NODE ((enum node_type)(NODE_TYPE_MAX + 1))
 #define MULTIHOME_UPLINK_NODE ((enum node_type)(NODE_TYPE_MAX + 2))
+#define MULTIHOME_PROFILE_NODE ((enum node_type)(NODE_TYPE_MAX + 3))
 
 #define MH_STR "Several Internet lines as one connection\n"
 #define MH_UPLINK_STR "An Internet line\n"
@@ -31,6 +32,16 @@
     "The prefix\n"
 #define MH_PROBE_STR "How the line is probed\n"
 
+#define MH_FAILBACK_STR "Flows on a line that works when a better one is back\n"
+#define MH_PROFILE_STR "Numbers for probing that lines share\n"
+#define MH_PROFILE_NAME_STR "Name of the profile; default, fast and metered are built in\n"
+#define MH_TARGET_STR                                                                              \
+    "IPv4 target\n"                                                                                \
+    "IPv6 target\n"
+#define MH_TARGET_INTERVAL_STR                                                                     \
+    "Time between two probes to this target\n"                                                     \
+    "Milliseconds\n"
+
 #define MH_ROUTER_CMD "router multihome"
 #define MH_ROUTER_HELP "Enable a routing process\n" MH_STR
 #define MH_UPLINK_CMD "uplink WORD$mh_uplink"
@@ -39,11 +50,17 @@
 #define MH_UPLINK_WORDS_CMD "uplink WORD LINE..."
 #define MH_UPLINK_WORDS_HELP MH_UPLINK_HELP "A name is one word\n"
 
+#define MH_PROFILE_CMD "probe profile WORD$mh_profile"
+#define MH_PROFILE_HELP MH_PROBE_STR MH_PROFILE_STR MH_PROFILE_NAME_STR
+
 #define MH_NODE_FIELDS                                                                             \
     .name = "multihome", .node = MULTIHOME_NODE, .parent_node = CONFIG_NODE,                       \
     .prompt = "%s(config-multihome)# "
 #define MH_UPLINK_NODE_FIELDS                                                                      \
     .name = "multihome uplink", .node = MULTIHOME_UPLINK_NODE, .parent_node = MULTIHOME_NODE,      \
     .prompt = "%s(config-multihome-uplink)# "
+#define MH_PROFILE_NODE_FIELDS                                                                     \
+    .name = "multihome probe profile", .node = MULTIHOME_PROFILE_NODE,                             \
+    .parent_node = MULTIHOME_NODE, .prompt = "%s(config-multihome-profile)# "
 
 #endif /* MULTIHOMED_MULTIHOME_NODES_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Every command of multihomed. This file is compiled into the daemon; vtysh/extract_commands.py
- * reads it to teach the same commands to vtysh, which passes the typed line on to the daemon. It
+ * Every command of multihomed. This file and multihome_vty_probe.c are compiled into the daemon;
+ * vtysh/extract_commands.py reads them to teach the same commands to vtysh, which passes the typed line on to the daemon. It
  * knows the daemon by daemon/multihome.h only.
  *
  * To add a command:
@@ -24,31 +24,9 @@
 #include "multihome.h"
 #include "multihome_nodes.h"
 #include "multihome_vty.h"
+#include "multihome_vty_parts.h"
 
 #include "multihome_vty_clippy.c"
-
-static void print_to_vty(void* to, const char* text) {
-    vty_out((struct vty*)to, "%s", text);
-}
-
-static struct mh_out to_vty(struct vty* vty) {
-    return (struct mh_out){.print = print_to_vty, .to = vty};
-}
-
-/* The node's context, the name of the uplink being configured, is kept at a depth of the xpath stack
- * that no node reaches, and is not pushed: FRR's own `show`, which is in every node, takes what is
- * pushed for a path in its data tree and aborts when it is not. */
-static char* uplink_of(struct vty* vty) {
-    return vty->xpath[VTY_MAXDEPTH - 1];
-}
-
-static int config_result(bool accepted) {
-    return accepted ? CMD_SUCCESS : CMD_WARNING_CONFIG_FAILED;
-}
-
-static int result(bool done) {
-    return done ? CMD_SUCCESS : CMD_WARNING;
-}
 
 /* --- router multihome --- */
 
@@ -101,6 +79,15 @@ DEFPY(mh_last_resort, mh_last_resort_cmd, "[no$no] last-resort ![<keep|withdraw>
     return config_result(mh_config_last_resort(no ? NULL : what, &out));
 }
 
+DEFPY(mh_load_sharing, mh_load_sharing_cmd, "[no$no] load-sharing ![<per-flow|per-source>$what]",
+      NO_STR "What new flows are shared by among lines of equal preference\n"
+             "Addresses, protocol and ports (default)\n"
+             "All flows of one host leave by one line\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_load_sharing(no ? NULL : what, &out));
+}
+
 DEFPY(mh_flow_affinity, mh_flow_affinity_cmd, "[no$no] flow-affinity [mask WORD$mask]",
       NO_STR "A flow stays on the line on which it began, as long as that line lives (default)\n"
              "Bits of packet and conntrack marks that are used for it\n"
@@ -109,6 +96,33 @@ DEFPY(mh_flow_affinity, mh_flow_affinity_cmd, "[no$no] flow-affinity [mask WORD$
 
     /* "no" before a mask takes back the mask only */
     return config_result(mh_config_flow_affinity(!no || mask, no ? NULL : mask, &out));
+}
+
+DEFPY(mh_failback, mh_failback_cmd,
+      "[no$no] failback ![<drain$policy [deadline (1-86400)$deadline]|now$policy|never$policy>]",
+      NO_STR MH_FAILBACK_STR
+      "They stay until they end (default)\n"
+      "But no longer than this; those that can are moved then\n"
+      "Seconds\n"
+      "Those that can are moved at once\n"
+      "There is no going back: a line carries until it fails\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_failback(no ? NULL : policy,
+                                            no || !deadline_str ? MH_DEFAULT : deadline, &out));
+}
+
+DEFPY(mh_failback_class, mh_failback_class_cmd,
+      "[no$no] failback now match WORD$protocol [port (1-65535)$port]",
+      NO_STR MH_FAILBACK_STR "Those that can are moved at once\n"
+                             "Only some of them, whatever becomes of the others\n"
+                             "Protocol, by name or number\n"
+                             "Destination port\n"
+                             "Number of the port\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(
+        mh_config_failback_class(protocol, port_str ? port : MH_DEFAULT, !no, &out));
 }
 
 /* --- uplink NAME --- */
@@ -120,7 +134,7 @@ static int enter_uplink(struct vty* vty, const char* name) {
     struct mh_out out = to_vty(vty);
     bool accepted = mh_config_uplink(name, true, &out);
 
-    strlcpy(uplink_of(vty), accepted ? name : "", sizeof(vty->xpath[0]));
+    strlcpy(name_in(vty), accepted ? name : "", sizeof(vty->xpath[0]));
     vty->node = MULTIHOME_UPLINK_NODE;
     return config_result(accepted);
 }
@@ -185,6 +199,13 @@ DEFPY(uplink_shutdown, uplink_shutdown_cmd, "[no$no] shutdown",
     struct mh_out out = to_vty(vty);
 
     return config_result(mh_config_uplink_shutdown(uplink_of(vty), !no, &out));
+}
+
+DEFPY(uplink_standby, uplink_standby_cmd, "[no$no] standby",
+      NO_STR "Carry new flows only when no other line is up\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_standby(uplink_of(vty), !no, &out));
 }
 
 static int set_number(struct vty* vty, enum mh_number which, int64_t value) {
@@ -261,44 +282,6 @@ DEFPY(uplink_ipv6_source, uplink_ipv6_source_cmd, "[no$no] ipv6 source X:X::X:X/
     return config_result(mh_config_uplink_source(uplink_of(vty), MH_IPV6, prefix_str, !no, &out));
 }
 
-/* --- uplink NAME: probes --- */
-
-DEFPY(uplink_probe_icmp, uplink_probe_icmp_cmd, "[no$no] probe icmp <A.B.C.D|X:X::X:X>$target",
-      NO_STR MH_PROBE_STR "By ICMP or ICMPv6 echo; without a target the gateway is probed\n"
-                          "IPv4 target\n"
-                          "IPv6 target\n") {
-    struct mh_out out = to_vty(vty);
-
-    return config_result(mh_config_uplink_probe_icmp(uplink_of(vty), target_str, !no, &out));
-}
-
-DEFPY(uplink_probe_interval, uplink_probe_interval_cmd,
-      "[no$no] probe interval ![(10-60000)$value]",
-      NO_STR MH_PROBE_STR "Time between two probes to one target\n"
-                          "Milliseconds (default 200)\n") {
-    return set_number(vty, MH_PROBE_INTERVAL, no ? MH_DEFAULT : value);
-}
-
-DEFPY(uplink_probe_timeout, uplink_probe_timeout_cmd, "[no$no] probe timeout ![(10-60000)$value]",
-      NO_STR MH_PROBE_STR "Time after which a probe without an answer is lost\n"
-                          "Milliseconds (default 400)\n") {
-    return set_number(vty, MH_PROBE_TIMEOUT, no ? MH_DEFAULT : value);
-}
-
-DEFPY(uplink_probe_fail_after, uplink_probe_fail_after_cmd,
-      "[no$no] probe fail-after ![(1-100)$value]",
-      NO_STR MH_PROBE_STR "Lost probes in a row after which a target is dead\n"
-                          "Number of probes (default 3)\n") {
-    return set_number(vty, MH_PROBE_FAIL_AFTER, no ? MH_DEFAULT : value);
-}
-
-DEFPY(uplink_probe_stable_for, uplink_probe_stable_for_cmd,
-      "[no$no] probe stable-for ![(0-3600000)$value]",
-      NO_STR MH_PROBE_STR "Time of answered probes before a line that was down is used again\n"
-                          "Milliseconds (default 5000)\n") {
-    return set_number(vty, MH_PROBE_STABLE_FOR, no ? MH_DEFAULT : value);
-}
-
 /* --- show, clear --- */
 
 DEFPY(show_multihome, show_multihome_cmd, "show multihome [json$json]", SHOW_STR MH_STR JSON_STR) {
@@ -354,6 +337,22 @@ DEFPY(clear_multihome_uplink, clear_multihome_uplink_cmd, "clear multihome uplin
     struct mh_out out = to_vty(vty);
 
     return result(mh_clear_uplink(mh_uplink, &out));
+}
+
+DEFPY(clear_multihome_penalty, clear_multihome_penalty_cmd,
+      "clear multihome uplink WORD$mh_uplink penalty",
+      CLEAR_STR MH_STR "Judge a line anew, with empty statistics and without waiting\n" MH_UPLINK_NAME_STR
+                       "Only forget that it came and went\n") {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_clear_penalty(mh_uplink, &out));
+}
+
+DEFPY(clear_multihome_failback, clear_multihome_failback_cmd, "clear multihome failback",
+      CLEAR_STR MH_STR "Take the preferred line back now, where nothing fails back\n") {
+    struct mh_out out = to_vty(vty);
+
+    return result(mh_clear_failback(&out));
 }
 
 DEFPY(clear_multihome_counters, clear_multihome_counters_cmd, "clear multihome counters",
@@ -441,8 +440,14 @@ static void complete_uplink(vector completions, struct cmd_token* token) {
     mh_uplink_names(add_completion, completions);
 }
 
+static void complete_profile(vector completions, struct cmd_token* token) {
+    (void)token;
+    mh_profile_names(add_completion, completions);
+}
+
 static const struct cmd_variable_handler completion[] = {
     {.varname = "mh_uplink", .completions = complete_uplink},
+    {.varname = "mh_profile", .completions = complete_profile},
     {.completions = NULL},
 };
 
@@ -464,6 +469,9 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_NODE, &mh_rule_priority_cmd);
     install_element(MULTIHOME_NODE, &mh_last_resort_cmd);
     install_element(MULTIHOME_NODE, &mh_flow_affinity_cmd);
+    install_element(MULTIHOME_NODE, &mh_load_sharing_cmd);
+    install_element(MULTIHOME_NODE, &mh_failback_cmd);
+    install_element(MULTIHOME_NODE, &mh_failback_class_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_cmd);
     install_element(MULTIHOME_NODE, &multihome_uplink_words_cmd);
     install_element(MULTIHOME_NODE, &no_multihome_uplink_cmd);
@@ -473,6 +481,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &no_uplink_description_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &no_uplink_description_line_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_shutdown_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_standby_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_preference_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_weight_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_table_cmd);
@@ -482,11 +491,8 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_nat_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_source_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_icmp_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_interval_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_timeout_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_fail_after_cmd);
-    install_element(MULTIHOME_UPLINK_NODE, &uplink_probe_stable_for_cmd);
+
+    mh_vty_probe_init();
 
     install_element(VIEW_NODE, &show_multihome_cmd);
     install_element(VIEW_NODE, &show_multihome_uplink_cmd);
@@ -496,6 +502,8 @@ void mh_vty_init(void) {
     install_element(VIEW_NODE, &show_multihome_conntrack_cmd);
     install_element(ENABLE_NODE, &show_debugging_multihome_cmd);
     install_element(ENABLE_NODE, &clear_multihome_uplink_cmd);
+    install_element(ENABLE_NODE, &clear_multihome_penalty_cmd);
+    install_element(ENABLE_NODE, &clear_multihome_failback_cmd);
     install_element(ENABLE_NODE, &clear_multihome_counters_cmd);
     install_element(ENABLE_NODE, &clear_multihome_conntrack_cmd);
     install_element(ENABLE_NODE, &debug_multihome_cmd);

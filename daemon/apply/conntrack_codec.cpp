@@ -2,6 +2,8 @@
 #include "apply/conntrack_codec.hpp"
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <endian.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -10,6 +12,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <new>
+#include <string>
 #include <sys/socket.h>
 
 namespace multihomed::apply {
@@ -19,9 +22,12 @@ namespace {
 using core::Address;
 using core::Family;
 
-/// Not in the kernel's public headers: bit of CTA_FILTER_*_FLAGS for a tuple's destination address
-/// (CTA_FILTER_F_CTA_IP_DST of net/netfilter/nf_internals.h, fixed since it is what programs send).
+/// Not in the kernel's public headers: bits of CTA_FILTER_*_FLAGS for a tuple's destination
+/// address, protocol and destination port (CTA_FILTER_F_CTA_IP_DST, _PROTO_NUM and _PROTO_DST_PORT
+/// of net/netfilter/nf_internals.h, fixed since they are what programs send).
 constexpr std::uint32_t kFilterDestination = 1U << 1;
+constexpr std::uint32_t kFilterProtocol = 1U << 3;
+constexpr std::uint32_t kFilterDestinationPort = 1U << 5;
 
 constexpr int kNew = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW;
 constexpr int kGet = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
@@ -135,6 +141,7 @@ bool parse_entry(const nlmsghdr& header, Attributes<CTA_MAX>& out) {
     Policy<CTA_MAX> policy{};
     policy[CTA_STATUS].type = NLA_U32;
     policy[CTA_TIMEOUT].type = NLA_U32;
+    policy[CTA_MARK].type = NLA_U32;
     return header.nlmsg_type == kNew && nlmsg_valid_hdr(&header, sizeof(nfgenmsg)) != 0 &&
            nlmsg_parse(const_cast<nlmsghdr*>(&header), sizeof(nfgenmsg), out.data(), CTA_MAX,
                        policy.data()) >= 0;
@@ -143,6 +150,11 @@ bool parse_entry(const nlmsghdr& header, Attributes<CTA_MAX>& out) {
 void put_status(nl_msg& message, StatusFilter status) {
     put_be32(message, CTA_STATUS, status.value);
     put_be32(message, CTA_STATUS_MASK, status.mask);
+}
+
+void put_mark(nl_msg& message, MarkFilter mark) {
+    put_be32(message, CTA_MARK, mark.value);
+    put_be32(message, CTA_MARK_MASK, mark.mask);
 }
 
 /// A nest of the message, closed when it goes out of scope.
@@ -186,9 +198,14 @@ std::optional<TrackedFlow> decode_flow(const nlmsghdr& header) {
     flow.reply = *reply;
     flow.status = be32_or_zero(entry[CTA_STATUS]);
     flow.timeout_seconds = be32_or_zero(entry[CTA_TIMEOUT]);
+    flow.mark = be32_or_zero(entry[CTA_MARK]);
     if (entry[CTA_PROTOINFO] != nullptr)
         flow.tcp_state = decode_tcp_state(entry[CTA_PROTOINFO]);
     return flow;
+}
+
+NlMessage make_whole_dump() {
+    return make_netfilter_message(kGet, 0, AF_UNSPEC);
 }
 
 NlMessage make_flow_dump(Family family, StatusFilter status) {
@@ -214,12 +231,31 @@ NlMessage make_filtered_delete(Family family, const Address& reply_destination,
     return message;
 }
 
-NlMessage make_marked_delete(Family family, std::uint32_t mark, std::uint32_t mask) {
+NlMessage make_marked_delete(Family family, MarkFilter mark) {
     NlMessage message = make_netfilter_message(kDelete, 0, address_family(family));
     // Only then does the kernel look at the family of a request that names no tuple.
     static_cast<nfgenmsg*>(nlmsg_data(nlmsg_hdr(message.get())))->version = 1;
-    put_be32(*message, CTA_MARK, mark);
-    put_be32(*message, CTA_MARK_MASK, mask);
+    put_mark(*message, mark);
+    return message;
+}
+
+NlMessage make_narrowed_delete(Family family, MarkFilter mark, std::uint8_t protocol,
+                               std::uint16_t destination_port) {
+    NlMessage message = make_netfilter_message(kDelete, 0, address_family(family));
+    std::uint32_t flags = kFilterProtocol;
+    {
+        const Nest original(*message, CTA_TUPLE_ORIG);
+        const Nest proto(*message, CTA_TUPLE_PROTO);
+        put_attribute(*message, CTA_PROTO_NUM, &protocol, sizeof protocol);
+        if (destination_port != 0) {
+            const std::uint16_t port = htobe16(destination_port);
+            put_attribute(*message, CTA_PROTO_DST_PORT, &port, sizeof port);
+            flags |= kFilterDestinationPort;
+        }
+    }
+    put_mark(*message, mark);
+    const Nest filter(*message, CTA_FILTER);
+    put_attribute(*message, CTA_FILTER_ORIG_FLAGS, &flags, sizeof flags);
     return message;
 }
 
@@ -243,11 +279,32 @@ bool append_delete(std::vector<std::uint8_t>& messages, const nlmsghdr& entry,
     return true;
 }
 
+void append_request(std::vector<std::uint8_t>& messages, const nlmsghdr& request,
+                    std::uint32_t sequence) {
+    const std::size_t offset = messages.size();
+    append_raw(messages, &request, request.nlmsg_len);
+    std::memcpy(messages.data() + offset + offsetof(nlmsghdr, nlmsg_seq), &sequence,
+                sizeof sequence);
+}
+
 void ask_acknowledgement(std::vector<std::uint8_t>& messages, std::size_t offset) {
     nlmsghdr header{};
     std::memcpy(&header, messages.data() + offset, sizeof header);
     header.nlmsg_flags |= NLM_F_ACK;
     std::memcpy(messages.data() + offset, &header, sizeof header);
+}
+
+core::Result<void> check_range(const core::AddressRange& range, Family family) {
+    if (core::family_of(range.first) != family || core::family_of(range.last) != family ||
+        range.last < range.first)
+        return core::Error{EINVAL, "conntrack: " + range.first.to_string() + " to " +
+                                       range.last.to_string() + " is no " +
+                                       core::to_string(family) + " range"};
+    return {};
+}
+
+core::Error in_conntrack(const char* step, const core::Error& error) {
+    return core::Error{error.code, std::string("conntrack ") + step + ": " + error.what};
 }
 
 } // namespace multihomed::apply

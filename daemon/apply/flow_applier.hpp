@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The role of whatever makes the kernel forget tracked flows, and tells which there are.
+// The role of whatever makes the kernel forget tracked flows, and tells which there are. To forget
+// may take seconds, so it is asked for and happens elsewhere; what has become of it is fetched.
 #pragma once
 
 #include "core/address.hpp"
@@ -59,12 +60,26 @@ struct FlowList {
     bool operator==(const FlowList&) const = default;
 };
 
+/// Names one request to forget flows; never given twice, never 0.
+using Ticket = std::uint64_t;
+
+struct Completion {
+    Ticket ticket = 0;
+    core::Result<ForgetReport> result;
+};
+
 class FlowApplier {
 public:
     virtual ~FlowApplier() = default;
 
-    /// Forgets the flows selected and no other. No such flow is success.
-    virtual core::Result<ForgetReport> forget(const core::FlowSelector& selector) = 0;
+    /// Begins to forget the flows selected and no other, and waits for nothing. No such flow is
+    /// success. Flows that begin meanwhile may be forgotten or not.
+    virtual Ticket forget(const core::FlowSelector& selector) = 0;
+    /// Ends the request as soon as it can be ended, and waits for nothing. What the kernel has been
+    /// told already still happens; there will be no completion.
+    virtual void cancel(Ticket ticket) = 0;
+    /// The requests that have come to their end since the last call, in that order.
+    virtual std::vector<Completion> completed() = 0;
     /// How many flows are source-translated into each range, in the order asked.
     virtual core::Result<std::vector<FlowCount>> count(const std::vector<AddressRange>& ranges) = 0;
     virtual core::Result<FlowList> list(const AddressRange& translated_to, std::size_t limit) = 0;

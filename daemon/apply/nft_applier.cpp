@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "apply/nft_applier.hpp"
 
+#include "apply/nft_counters.hpp"
 #include "apply/nft_events.hpp"
 
 #include <algorithm>
@@ -27,7 +28,6 @@ using core::Result;
 constexpr std::size_t kMaxErrorWords = 300;
 constexpr int kReadsAtOnce = 64;
 constexpr int kMonitorBuffer = 4 * 1024 * 1024;
-constexpr int kDumpAttempts = 5;
 
 /// nft's message without the place in our text and without the text itself.
 std::string nft_words(const char* output) {
@@ -46,10 +46,7 @@ bool says_absent(const Error& error) {
 }
 
 /// The present generation, and this process as the kernel calls it in notifications.
-Result<NftEvent> ask_generation() {
-    NetfilterSocket socket;
-    if (const auto opened = socket.open(); !opened)
-        return opened.error();
+Result<NftEvent> ask_generation(NetfilterSocket& socket) {
     const NlMessage message =
         make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC);
     std::optional<NftEvent> generation;
@@ -64,13 +61,6 @@ Result<NftEvent> ask_generation() {
     if (!generation)
         return about_table(EPROTO, "generation: not told");
     return *generation;
-}
-
-Result<std::uint32_t> read_generation() {
-    const auto asked = ask_generation();
-    if (!asked)
-        return asked.error();
-    return asked->generation;
 }
 
 } // namespace
@@ -218,26 +208,34 @@ Result<std::string> NftablesNatApplier::list() {
     return listing;
 }
 
-Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
-    NetfilterSocket socket;
-    if (const auto opened = socket.open(); !opened)
+/// Closing such a socket waits until the kernel has disposed of what the latest transaction took
+/// out, some 10 ms: this one stays open.
+Result<void> NftablesNatApplier::open_socket() {
+    if (socket_.fd() >= 0)
+        return {};
+    return socket_.open();
+}
+
+Result<std::uint32_t> NftablesNatApplier::read_generation() {
+    if (const auto opened = open_socket(); !opened)
         return opened.error();
-    for (int attempt = 1;; ++attempt) {
-        const NlMessage message =
-            make_netfilter_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, NFPROTO_INET);
-        put_attribute(*message, NFTA_OBJ_TABLE, kNatTable, std::strlen(kNatTable) + 1);
-        put_be32(*message, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
-        std::vector<CounterValue> values;
-        const auto dumped = socket.dump(*message, [&](const nlmsghdr& header) {
-            if (auto value = decode_counter(header))
-                values.push_back(std::move(*value));
-            return true;
-        });
-        if (dumped || dumped.error().code == ENOENT)
-            return values;
-        if (dumped.error().code != EINTR || attempt == kDumpAttempts)
-            return about_table(dumped.error().code, "counters: " + dumped.error().what);
+    const auto asked = ask_generation(socket_);
+    if (!asked) {
+        socket_ = NetfilterSocket();
+        return asked.error();
     }
+    return asked->generation;
+}
+
+Result<std::vector<CounterValue>> NftablesNatApplier::read_counters() {
+    if (const auto opened = open_socket(); !opened)
+        return opened.error();
+    auto values = dump_counters(socket_);
+    if (!values) {
+        socket_ = NetfilterSocket();
+        return about_table(values.error().code, values.error().what);
+    }
+    return values;
 }
 
 NftMonitor::NftMonitor(core::Privileged privileged) : privileged_(std::move(privileged)) {}
@@ -253,7 +251,11 @@ Result<void> NftMonitor::open() {
         result = socket_.join(NFNLGRP_NFTABLES);
         if (!result)
             return;
-        const auto asked = ask_generation();
+        NetfilterSocket socket;
+        result = socket.open();
+        if (!result)
+            return;
+        const auto asked = ask_generation(socket);
         if (asked)
             self_ = asked->process;
         else

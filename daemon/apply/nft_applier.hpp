@@ -55,6 +55,8 @@ private:
     core::Result<void> create(const NatTableContent& wanted);
     core::Result<void> commit(const std::string& commands);
     core::Result<bool> is_as_left();
+    core::Result<void> open_socket();
+    core::Result<std::uint32_t> read_generation();
     void open_context();
     core::Result<std::string> run(const std::string& commands, unsigned int output_flags);
     core::Result<std::string> list();
@@ -62,6 +64,7 @@ private:
 
     core::Privileged privileged_;
     std::unique_ptr<nft_ctx, ContextFree> context_;
+    NetfilterSocket socket_;
     NatTableContent content_;   ///< of the table left_ lists
     std::optional<State> left_; ///< as our last transaction left it; absent: not known
 };

@@ -17,6 +17,12 @@ using core::Family;
 using core::Result;
 
 constexpr std::string_view kGuardPrefix = "guard_";
+constexpr std::string_view kOutPrefix = "out_";
+constexpr std::string_view kInPrefix = "in_";
+
+std::string_view prefix_of(Direction direction) {
+    return direction == Direction::out ? kOutPrefix : kInPrefix;
+}
 
 const char* suffix(Family family) {
     return family == Family::v4 ? "_v4" : "_v6";
@@ -56,6 +62,11 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         sets.push_back({"masquerade" + v, "set", "ifname", false});
         sets.push_back({"sources" + v, "set", "ifname . " + address, true});
         sets.push_back({"guards" + v, "map", "ifname : counter", false});
+        sets.push_back({"out" + v, "map", "ifname : counter", false});
+        sets.push_back({"in" + v, "map", "ifname : counter", false});
+        sets.push_back({"translating" + v, "set", "ifname", false});
+        sets.push_back({"dead" + v, "set", "ifname", false});
+        sets.push_back({"lost" + v, "set", address, true});
     }
     return sets;
 }
@@ -120,7 +131,12 @@ public:
         for (const unsigned bit : bits_of(mark & content_.mark_mask))
             content_.elements.at(bit_set(bit)).insert(interface);
     }
-    void add_counter(std::string name) { content_.counters.insert(std::move(name)); }
+    /// `map` holds the counter of each interface.
+    void add_counter(const char* map, Family family, const std::string& interface,
+                     std::string name) {
+        add(map, family, interface + " : \"" + name + "\"");
+        content_.counters.insert(std::move(name));
+    }
     const NatTableContent& content() const { return content_; }
 
 private:
@@ -168,9 +184,30 @@ Result<void> add_guard(Builder& builder, const std::string& interface, const cor
         return prefixes.error();
     for (const core::Prefix& prefix : *prefixes)
         builder.add("sources", family, interface + " . " + prefix.to_string());
-    const std::string counter = guard_counter_name(line.uplink, family);
-    builder.add("guards", family, interface + " : \"" + counter + "\"");
-    builder.add_counter(counter);
+    builder.add_counter("guards", family, interface, guard_counter_name(line.uplink, family));
+    return {};
+}
+
+void add_traffic(Builder& builder, const std::string& interface, const std::string& uplink,
+                 Family family) {
+    builder.add_counter("out", family, interface,
+                        traffic_counter_name(Direction::out, uplink, family));
+    builder.add_counter("in", family, interface,
+                        traffic_counter_name(Direction::in, uplink, family));
+}
+
+/// The sources of dead lines, whichever of them they belong to.
+Result<void> add_lost(Builder& builder, const core::NatPlan& plan, Family family) {
+    std::vector<core::Prefix> lost;
+    for (const core::LineNat& line : plan.lines)
+        for (const core::Prefix& source : line.sources[family])
+            if (line.dead[family] && !source.is_any())
+                lost.push_back(source);
+    const auto prefixes = disjoint(std::move(lost), family);
+    if (!prefixes)
+        return prefixes.error();
+    for (const core::Prefix& prefix : *prefixes)
+        builder.add("lost", family, prefix.to_string());
     return {};
 }
 
@@ -182,11 +219,16 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
         return Error{0, "uplink " + line.uplink + ": " + interface.error().what};
     builder.add_line(*interface, line.mark);
     for (const Family family : core::kFamilies) {
+        if (line.dead[family])
+            builder.add("dead", family, *interface);
+        if (line.nat[family].kind != core::Nat::Kind::none)
+            builder.add("translating", family, *interface);
         Result<void> done = add_translation(builder, *interface, line.nat[family], family);
         if (done)
             done = add_guard(builder, *interface, line, family);
         if (!done)
             return Error{0, "uplink " + line.uplink + ": " + done.error().what};
+        add_traffic(builder, *interface, line.uplink, family);
     }
     return {};
 }
@@ -228,6 +270,55 @@ std::string guard_chain() {
            "    meta nfproto ipv4 counter name oifname map @guards_v4 drop\n"
            "    meta nfproto ipv6 counter name oifname map @guards_v6 drop\n"
            "  }\n";
+}
+
+/// What is translated is left alone: its flows are forgotten and begin anew by another line. The
+/// codes are those that say "this source" (RFC 7084 L-14, RFC 1812 5.2.7.1), and those that Linux
+/// hands to connected UDP sockets: "no route" it keeps to itself as something that may pass.
+std::string tell_chain(Family family) {
+    const std::string v = suffix(family);
+    const std::string ip = family == Family::v4 ? "ip" : "ip6";
+    return "  chain tell" + v + " {\n    ct status snat return\n    oifname @translating" + v +
+           " " + ip + " saddr @internal" + v +
+           " return\n    meta l4proto tcp reject with tcp reset\n    reject with " +
+           (family == Family::v4 ? "icmp type admin-prohibited" : "icmpv6 type policy-fail") +
+           "\n  }\n";
+}
+
+/// A dead line without carrier, address or gateway has no route out, so its packets never come to
+/// the forward hook: the kernel would answer them with "no route", which ends no connection. They
+/// are met before routing, behind other programs' translation of destinations; whether there is a
+/// route is what the rules say of this source and this destination.
+std::string lost_chain() {
+    std::string text =
+        "  chain lost {\n    type filter hook prerouting priority 300; policy accept;\n";
+    for (const Family family : core::kFamilies) {
+        const std::string v = suffix(family);
+        text += std::string(family == Family::v4 ? "    ip" : "    ip6") + " saddr @lost" + v +
+                " iifname != @lines fib daddr type != { local, broadcast, anycast, multicast }"
+                " fib daddr . mark oif 0 goto tell" +
+                v + "\n";
+    }
+    return text + "  }\n";
+}
+
+/// Of what comes in only `established` counts: the first packet of a flow proves nothing of what we
+/// send, and `related` are errors, which a gateway sends when all beyond it is dead. Untracked
+/// flows can only be taken as they are.
+std::string forward_chains() {
+    std::string text;
+    for (const Family family : core::kFamilies) {
+        const std::string v = suffix(family);
+        text += tell_chain(family) + "  chain forward" + v + " {\n    oifname @dead" + v +
+                " jump tell" + v + "\n    counter name oifname map @out" + v +
+                "\n    ct state { established, untracked } counter name iifname map @in" + v +
+                "\n  }\n";
+    }
+    text += lost_chain();
+    return text + "  chain forward {\n"
+                  "    type filter hook forward priority 300; policy accept;\n"
+                  "    meta nfproto vmap { ipv4 : goto forward_v4, ipv6 : goto forward_v6 }\n"
+                  "  }\n";
 }
 
 /// A rule for each bit of the mask. nft cannot put some bits of one mark into another mark in one
@@ -288,13 +379,29 @@ std::string affinity_chains(std::uint32_t mask) {
            marked + " return\n" + bit_rules(mask, mark_leaving) + "  }\n";
 }
 
+/// A line from a counter's name that begins with `prefix`.
+std::optional<core::ProbeKey> parse_counter_name(std::string_view prefix, std::string_view name) {
+    if (!name.starts_with(prefix))
+        return std::nullopt;
+    name.remove_prefix(prefix.size());
+    for (const Family family : core::kFamilies) {
+        const std::string_view end = suffix(family);
+        if (name.size() > end.size() && name.ends_with(end))
+            return core::ProbeKey{std::string(name.substr(0, name.size() - end.size())), family};
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<NatTableContent> nat_table_content(const core::NatPlan& plan) {
     Builder builder(plan.mark_mask);
-    for (const Family family : core::kFamilies)
+    for (const Family family : core::kFamilies) {
         if (const auto added = add_internal(builder, plan, family); !added)
             return added.error();
+        if (const auto added = add_lost(builder, plan, family); !added)
+            return added.error();
+    }
     std::set<std::string> interfaces;
     std::set<std::string> uplinks;
     for (const core::LineNat& line : plan.lines) {
@@ -322,7 +429,8 @@ std::string render_create(const NatTableContent& content,
     }
     for (const SetLayout& set : sets_of(content.mark_mask))
         text += set_declaration(set, content.elements.at(set.name));
-    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() + "}\n";
+    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() +
+           forward_chains() + "}\n";
 }
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {
@@ -355,15 +463,21 @@ std::string guard_counter_name(const std::string& uplink, Family family) {
     return std::string(kGuardPrefix) + uplink + suffix(family);
 }
 
+std::string traffic_counter_name(Direction direction, const std::string& uplink, Family family) {
+    return std::string(prefix_of(direction)) + uplink + suffix(family);
+}
+
 std::optional<GuardName> parse_guard_counter_name(std::string_view name) {
-    if (!name.starts_with(kGuardPrefix))
+    const auto line = parse_counter_name(kGuardPrefix, name);
+    if (!line)
         return std::nullopt;
-    name.remove_prefix(kGuardPrefix.size());
-    for (const Family family : core::kFamilies) {
-        const std::string_view end = suffix(family);
-        if (name.size() > end.size() && name.ends_with(end))
-            return GuardName{std::string(name.substr(0, name.size() - end.size())), family};
-    }
+    return GuardName{line->uplink, line->family};
+}
+
+std::optional<TrafficName> parse_traffic_counter_name(std::string_view name) {
+    for (const Direction direction : {Direction::out, Direction::in})
+        if (const auto line = parse_counter_name(prefix_of(direction), name))
+            return TrafficName{direction, line->uplink, line->family};
     return std::nullopt;
 }
 

@@ -8,7 +8,13 @@
 // whole table is made anew (render_create) only when there is none or somebody else had his hands
 // in it. Sets are flushed and declared again, never changed by "add element": for that libnftables
 // first reads the interval sets of all tables, which takes seconds where somebody keeps large ones.
-// nat_table_content() is the central function; it also refuses what nft could not read back.
+// What is forwarded meets chain forward, behind other programs' filters: what they drop is neither
+// told nor counted. A packet that would leave by a dead line and cannot be translated to another
+// one is answered with an error (sets dead_*). The rest is counted by line and family, and of what
+// comes in only what belongs to flows that were answered, so that neither a scan of inside
+// addresses nor an ICMP error of the provider's passes for an answer. The router's own packets,
+// probes among them, are not forwarded. nat_table_content() is the central function; it also
+// refuses what nft could not read back.
 #pragma once
 
 #include "core/address.hpp"
@@ -62,5 +68,16 @@ struct GuardName {
 };
 /// The reverse of guard_counter_name(); nothing for names of another form.
 std::optional<GuardName> parse_guard_counter_name(std::string_view name);
+
+enum class Direction : std::uint8_t { out, in };
+std::string traffic_counter_name(Direction direction, const std::string& uplink,
+                                 core::Family family);
+struct TrafficName {
+    Direction direction = Direction::out;
+    std::string uplink;
+    core::Family family = core::Family::v4;
+};
+/// The reverse of traffic_counter_name(); nothing for names of another form.
+std::optional<TrafficName> parse_traffic_counter_name(std::string_view name);
 
 } // namespace multihomed::apply

@@ -22,7 +22,7 @@ using core::Result;
 
 /// One component of a path, and not one that stands for all interfaces.
 bool is_interface_component(const std::string& name) {
-    return !name.empty() && name != "." && name != ".." && name != "all" && name != "default" &&
+    return name != "." && name != ".." && name != "all" && name != "default" &&
            name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
@@ -113,7 +113,8 @@ void ProcSysctlApplier::adopt(const SysctlHolds& holds) {
 
 Result<std::optional<int>> ProcSysctlApplier::read(const SysctlKey& key) const {
     const std::string file_path = path(key);
-    if (!is_interface_component(key.interface) || !is_sysctl_component(key.name))
+    if ((!key.interface.empty() && !is_interface_component(key.interface)) ||
+        !is_sysctl_component(key.name))
         return file_error(EINVAL, "read", file_path);
     const File file(file_path, O_RDONLY);
     if (file.fd() < 0) {
@@ -148,8 +149,8 @@ Result<void> ProcSysctlApplier::write(const SysctlKey& key, int value) const {
 }
 
 std::string ProcSysctlApplier::path(const SysctlKey& key) const {
-    return root_ + "/net/" + core::to_string(key.family) + "/conf/" + key.interface + "/" +
-           key.name;
+    const std::string where = key.interface.empty() ? "" : "/conf/" + key.interface;
+    return root_ + "/net/" + core::to_string(key.family) + where + "/" + key.name;
 }
 
 } // namespace multihomed::apply

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// net.{ipv4,ipv6}.conf.<interface>.<name>: set while wanted, put back afterwards.
+// net.{ipv4,ipv6}.conf.<interface>.<name>, and without an interface net.{ipv4,ipv6}.<name>, which
+// is one for the network namespace: set while wanted, put back afterwards.
 //
 // What a value was before we touched it is a hold. Holds are the only state, and they are handed
 // out so that the daemon can write them down: after a kill -9 the next one adopts them and can
@@ -23,7 +24,7 @@ namespace multihomed::apply {
 
 struct SysctlKey {
     core::Family family = core::Family::v4;
-    std::string interface;
+    std::string interface; ///< empty: of the network namespace
     std::string name;
 
     auto operator<=>(const SysctlKey&) const = default;
@@ -70,7 +71,7 @@ public:
 private:
     core::Result<void> hold(const SysctlKey& key, int value);
     core::Result<void> put_back(const SysctlKey& key, const SysctlHold& hold);
-    /// Nothing: the interface, or the family on it, is not there.
+    /// Nothing: the interface, or the family, is not there.
     core::Result<std::optional<int>> read(const SysctlKey& key) const;
     core::Result<void> write(const SysctlKey& key, int value) const;
     std::string path(const SysctlKey& key) const;

@@ -11,22 +11,24 @@ namespace {
 
 struct Rank {
     int tier = 0;
-    Time recovered{}; ///< of a line in hold
+    Time recovered{};     ///< of a line in hold
+    bool newcomer = true; ///< not one that keeps the traffic
     std::uint32_t preference = 0;
     auto operator<=>(const Rank&) const = default;
 };
 
-constexpr int kTierDown = 4;
+constexpr int kTierStandby = 3;
+constexpr int kTierDown = 5;
 
-std::optional<int> tier_of(State state) {
+std::optional<int> tier_of(State state, bool standby) {
     switch (state) {
     case State::init:
     case State::up:
-        return 1;
+        return standby ? kTierStandby : 1;
     case State::degraded:
-        return 2;
+        return standby ? kTierStandby : 2;
     case State::hold:
-        return 3;
+        return 4;
     case State::down:
         return kTierDown;
     default:
@@ -41,15 +43,19 @@ struct Candidate {
 };
 
 std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
-                                  const std::map<ProbeKey, Health>& health, Family family) {
+                                  const std::map<ProbeKey, Health>& health, Family family,
+                                  const ChoicePolicy& policy) {
     std::vector<Candidate> candidates;
     for (const Line& line : lines) {
         if (line.family != family || line.blocked)
             continue;
-        const auto& [state, since, reason, hold_until] = health.at(line.key());
-        const Time recovered = state == State::hold ? since : Time{};
-        if (const auto tier = tier_of(state))
-            candidates.push_back({{*tier, recovered, preference_of(*line.uplink)}, &line, state});
+        const Health& known = health.at(line.key());
+        const Time recovered = known.state == State::hold ? known.since : Time{};
+        if (const auto tier = tier_of(known.state, line.uplink->standby))
+            candidates.push_back(
+                {{*tier, recovered, !policy.keep.contains(line.key()), preference_of(*line.uplink)},
+                 &line,
+                 known.state});
     }
     std::ranges::stable_sort(candidates, {}, &Candidate::rank);
     return candidates;
@@ -59,6 +65,10 @@ std::string describe(const Candidate& best, std::size_t sharing) {
     const std::string preference =
         "preference " + std::to_string(best.rank.preference) +
         (sharing > 1 ? ", shared by " + std::to_string(sharing) + " lines" : "");
+    if (best.rank.tier == kTierStandby)
+        return "no other line is up; the best of those that stand by, " + preference;
+    if (!best.rank.newcomer)
+        return "it carries, and nothing fails back before it fails, " + preference;
     switch (best.state) {
     case State::down:
         return "no line passes its probes; last resort keeps the default, " + preference;
@@ -76,15 +86,15 @@ std::string describe(const Candidate& best, std::size_t sharing) {
 } // namespace
 
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
-              Family family, LastResort last_resort) {
+              Family family, const ChoicePolicy& policy) {
     Choice choice;
-    const auto candidates = rank_lines(lines, health, family);
+    const auto candidates = rank_lines(lines, health, family, policy);
     if (candidates.empty()) {
         choice.reason = "no line has carrier, address and gateway";
         return choice;
     }
     const Candidate& best = candidates.front();
-    if (best.rank.tier == kTierDown && last_resort == LastResort::withdraw) {
+    if (best.rank.tier == kTierDown && policy.last_resort == LastResort::withdraw) {
         choice.reason = "no line passes its probes; last resort withdraws the default";
         return choice;
     }

@@ -6,9 +6,11 @@
 // operator's preference:
 //   1. up, and init (nothing is known, assumed good)
 //   2. degraded
-//   3. hold (recovered, not yet trusted), the one that has lasted longest first: a line that comes
+//   3. any of these that the operator wants to stand by
+//   4. hold (recovered, not yet trusted), the one that has lasted longest first: a line that comes
 //      and goes must not take the traffic back from one that stays
-//   4. down, only where the last resort is `keep` and nothing better is there
+//   5. down, only where the last resort is `keep` and nothing better is there
+// Where nothing fails back, lines that carry come before their equals in health.
 // The lines that share the first rank carry, by weight (main's default). Those that share the
 // second stand by (table 253, which the kernel asks on its own when the first lose carrier).
 #pragma once
@@ -17,6 +19,7 @@
 #include "core/line.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +31,14 @@ struct Choice {
     std::string reason;
 };
 
+struct ChoicePolicy {
+    LastResort last_resort = LastResort::keep;
+    /// Lines that keep the traffic for as long as no other is healthier.
+    std::set<ProbeKey> keep = {};
+};
+
 /// `health` holds every line's state. Lines of other families are passed over.
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
-              Family family, LastResort last_resort);
+              Family family, const ChoicePolicy& policy);
 
 } // namespace multihomed::core

@@ -26,6 +26,29 @@ std::uint32_t preference_of(const Uplink& uplink) {
     return uplink.preference.value_or(kDefaultPreference);
 }
 
+bool is_same_target(const ProbeTarget& one, const ProbeTarget& other) {
+    ProbeTarget same = other;
+    same.interval = one.interval;
+    return one == same;
+}
+
+const ProbeProfile* find_profile(const Config& config, const std::string& name) {
+    const auto found = std::ranges::find(config.profiles, name, &ProbeProfile::name);
+    return found == config.profiles.end() ? nullptr : &*found;
+}
+
+Probing probing_of(const Config& config, const Uplink& uplink) {
+    const std::string name = uplink.profile.empty() ? "default" : uplink.profile;
+    // What is changed in `default` holds wherever nothing else is said.
+    Probing probing = built_in(name);
+    if (const ProbeProfile* general = find_profile(config, "default");
+        general && !is_built_in(name))
+        probing = probing.with(general->settings);
+    if (const ProbeProfile* profile = find_profile(config, name))
+        probing = probing.with(profile->settings);
+    return probing.with(uplink.probing);
+}
+
 const Uplink* find_uplink(const Config& config, const std::string& name) {
     const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
     return found == config.uplinks.end() ? nullptr : &*found;

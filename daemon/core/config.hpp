@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/probing.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,8 +15,6 @@
 #include <vector>
 
 namespace multihomed::core {
-
-using Milliseconds = std::chrono::milliseconds;
 
 inline constexpr std::uint32_t kTableMain = 254;
 /// The kernel looks up this table last for IPv4 (rule 32767); ours adds that rule for IPv6.
@@ -38,7 +37,13 @@ inline constexpr std::size_t kMaxUplinkName = 32;
 inline constexpr std::size_t kMaxUplinks = 512;
 inline constexpr std::size_t kMaxDescription = 200; ///< bytes
 inline constexpr std::size_t kMaxProbeTargets = 32; ///< of one uplink
-inline constexpr std::size_t kMaxPrefixes = 256;    ///< internal, or sources of one line
+inline constexpr std::uint16_t kDnsPort = 53;
+inline constexpr std::uint16_t kHttpPort = 80;
+inline constexpr std::uint16_t kHttpsPort = 443;
+inline constexpr std::size_t kMaxBfdProfile = 63; ///< bytes, of bfdd
+inline constexpr std::size_t kMaxProfiles = 64;
+inline constexpr std::size_t kMaxFailbackClasses = 32;
+inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, or sources of one line
 
 /// The next hop out of an uplink for one family.
 struct Gateway {
@@ -73,22 +78,39 @@ struct UplinkFamily {
     bool operator==(const UplinkFamily&) const = default;
 };
 
+/// What is asked whether a line works. All but the interval tell one target from another.
 struct ProbeTarget {
-    enum class Kind : std::uint8_t { icmp };
+    enum class Kind : std::uint8_t {
+        icmp,      ///< ICMP or ICMPv6 echo
+        tcp,       ///< a connection is accepted
+        dns,       ///< a query over UDP is answered
+        http,      ///< a HEAD request is answered
+        https,     ///< the same, and the certificate is good
+        neighbour, ///< the gateway's link-layer address is told: ARP or neighbour discovery
+    };
     Kind kind = Kind::icmp;
-    Address address;
+    /// Of kind neighbour as configured: unspecified, of the family; in plans it is the gateway.
+    Address address = {};
+    std::uint16_t port = 0; ///< tcp, dns, http, https
+    /// dns: asked for, as A or AAAA; empty: the root's servers, which every resolver knows.
+    /// http, https: the host, whose certificate it has to be; empty: the address.
+    std::string name = {};
+    std::string path = {};    ///< http, https; begins with '/'
+    std::uint16_t status = 0; ///< http, https: the only one that is good; 0: any below 500
+    std::optional<Milliseconds> interval = {}; ///< absent: that of the uplink
 
     bool operator==(const ProbeTarget&) const = default;
 };
 
-/// How a line is probed and judged. Defaults notice a silent line within about a second.
-struct ProbeTiming {
-    Milliseconds interval{200};     ///< 10 ms to 60 s, between two probes to one target
-    Milliseconds timeout{400};      ///< 10 ms to 60 s, after which a probe counts as lost
-    std::uint32_t fail_after = 3;   ///< 1 to 100 probes lost in a row make a target dead
-    Milliseconds stable_for{5'000}; ///< 0 to 1 h of good probes before a line is used again
+/// Equal but for the interval.
+bool is_same_target(const ProbeTarget& one, const ProbeTarget& other);
 
-    bool operator==(const ProbeTiming&) const = default;
+/// Numbers for probing that uplinks share.
+struct ProbeProfile {
+    std::string name; ///< as an uplink's
+    ProbeSettings settings;
+
+    bool operator==(const ProbeProfile&) const = default;
 };
 
 struct Uplink {
@@ -101,7 +123,11 @@ struct Uplink {
     bool shutdown = false;
     PerFamily<UplinkFamily> family;
     std::vector<ProbeTarget> probes; ///< in the order typed; none: the gateway is probed
-    ProbeTiming timing;
+    std::string profile;             ///< of the probes; empty: `default`
+    ProbeSettings probing;           ///< comes before the profile's
+    bool bfd = false;                ///< a BFD session with the gateway, through FRR's bfdd
+    std::string bfd_profile;         ///< of bfdd; empty: its defaults
+    bool standby = false;            ///< used when no other line is
 
     bool operator==(const Uplink&) const = default;
 };
@@ -112,14 +138,46 @@ enum class LastResort : std::uint8_t {
     withdraw, ///< no default: hosts get an error at once, IGPs stop announcing
 };
 
+/// What becomes of the flows on a line that works but does not carry new ones any more, because a
+/// better one is back.
+struct Failback {
+    enum class Policy : std::uint8_t {
+        drain, ///< they stay until they end, or until the deadline
+        now,   ///< they are moved at once
+        never, ///< the better line is not taken back while the present one works
+    };
+    Policy policy = Policy::drain;
+    std::uint32_t deadline = 0; ///< drain: s, 1 to a day; 0: none
+
+    /// Flows that are moved at once whatever the policy: a protocol, and a destination port (0:
+    /// any)
+    struct Class {
+        std::uint8_t protocol = 0; ///< IPPROTO_*
+        std::uint16_t port = 0;
+        auto operator<=>(const Class&) const = default;
+    };
+    std::vector<Class> at_once; ///< sorted, unique
+
+    bool operator==(const Failback&) const = default;
+};
+
+/// What new flows are shared by among lines of equal preference.
+enum class LoadSharing : std::uint8_t {
+    per_flow,   ///< addresses, protocol and ports
+    per_source, ///< all flows of one host leave by one line
+};
+
 struct Config {
     bool enabled = false; ///< `router multihome` was typed
     /// Who is inside; sorted, unique; empty: internal_prefixes() says.
     std::vector<Prefix> internal;
-    std::vector<Uplink> uplinks; ///< in the order typed
+    std::vector<Uplink> uplinks;        ///< in the order typed
+    std::vector<ProbeProfile> profiles; ///< in the order typed
+    Failback failback;
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
     LastResort last_resort = LastResort::keep;
+    LoadSharing load_sharing = LoadSharing::per_flow;
     bool flow_affinity = true;                  ///< flows stay on the line on which they began
     std::uint32_t mark_mask = kDefaultMarkMask; ///< not 0
 
@@ -131,6 +189,9 @@ std::vector<Prefix> internal_prefixes(const Config& config);
 /// The translation in force: IPv4 is masqueraded and IPv6 left alone unless told otherwise.
 Nat nat_of(const Uplink& uplink, Family family);
 std::uint32_t preference_of(const Uplink& uplink);
+/// The numbers in force for an uplink.
+Probing probing_of(const Config& config, const Uplink& uplink);
+const ProbeProfile* find_profile(const Config& config, const std::string& name);
 const Uplink* find_uplink(const Config& config, const std::string& name);
 
 } // namespace multihomed::core

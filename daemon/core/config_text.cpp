@@ -17,9 +17,11 @@ void add_number(std::string& text, const char* words, std::uint64_t value, std::
         text += std::string("  ") + words + " " + std::to_string(value) + "\n";
 }
 
-void add_time(std::string& text, const char* words, Milliseconds value, Milliseconds fallback) {
-    add_number(text, words, static_cast<std::uint64_t>(value.count()),
-               static_cast<std::uint64_t>(fallback.count()));
+/// Every number that was typed, one a line behind `begin`.
+void add_knobs(std::string& text, const std::string& begin, const ProbeSettings& settings) {
+    for (std::size_t i = 0; i < kKnobs; ++i)
+        if (const auto value = settings.typed[i])
+            text += begin + to_text(static_cast<Knob>(i), *value) + "\n";
 }
 
 void add_family(std::string& text, const UplinkFamily& typed, Family family) {
@@ -34,13 +36,33 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
 }
 
 void add_probes(std::string& text, const Uplink& uplink) {
-    const ProbeTiming defaults;
+    if (!uplink.profile.empty())
+        text += "  probe profile " + uplink.profile + "\n";
     for (const ProbeTarget& target : uplink.probes)
-        text += "  probe icmp " + target.address.to_string() + "\n";
-    add_time(text, "probe interval", uplink.timing.interval, defaults.interval);
-    add_time(text, "probe timeout", uplink.timing.timeout, defaults.timeout);
-    add_number(text, "probe fail-after", uplink.timing.fail_after, defaults.fail_after);
-    add_time(text, "probe stable-for", uplink.timing.stable_for, defaults.stable_for);
+        text += "  probe " + to_text(target) +
+                (target.interval ? " interval " + std::to_string(target.interval->count()) : "") +
+                "\n";
+    add_knobs(text, "  probe ", uplink.probing);
+    if (uplink.bfd)
+        text +=
+            uplink.bfd_profile.empty() ? "  bfd\n" : "  bfd profile " + uplink.bfd_profile + "\n";
+}
+
+void add_profile(std::string& text, const ProbeProfile& profile) {
+    text += " probe profile " + profile.name + "\n";
+    add_knobs(text, "  ", profile.settings);
+    text += " exit\n";
+}
+
+void add_failback(std::string& text, const Failback& failback) {
+    if (failback.policy == Failback::Policy::now)
+        text += " failback now\n";
+    if (failback.policy == Failback::Policy::never)
+        text += " failback never\n";
+    if (failback.deadline != 0)
+        text += " failback drain deadline " + std::to_string(failback.deadline) + "\n";
+    for (const Failback::Class& flows : failback.at_once)
+        text += " failback now match " + to_text(flows) + "\n";
 }
 
 void add_uplink(std::string& text, const Uplink& uplink) {
@@ -57,6 +79,8 @@ void add_uplink(std::string& text, const Uplink& uplink) {
     for (const Family family : kFamilies)
         add_family(text, uplink.family[family], family);
     add_probes(text, uplink);
+    if (uplink.standby)
+        text += "  standby\n";
     if (uplink.shutdown)
         text += "  shutdown\n";
     text += " exit\n";
@@ -77,6 +101,39 @@ std::string to_text(const Nat& nat) {
     return nat.first == nat.last ? source : source + " " + nat.last.to_string();
 }
 
+std::string to_text(const Failback::Class& flows) {
+    const std::string protocol = protocol_name(flows.protocol);
+    return flows.port == 0 ? protocol : protocol + " port " + std::to_string(flows.port);
+}
+
+std::string to_text(const ProbeTarget& target) {
+    const std::string address = " " + target.address.to_string();
+    const std::string port = " port " + std::to_string(target.port);
+    const auto web = [&](const char* scheme, std::uint16_t usual) {
+        return scheme + address + (target.port != usual ? port : "") +
+               (target.name.empty() ? "" : " host " + target.name) +
+               (target.path != "/" ? " path " + target.path : "") +
+               (target.status != 0 ? " status " + std::to_string(target.status) : "");
+    };
+    switch (target.kind) {
+    case ProbeTarget::Kind::icmp:
+        break;
+    case ProbeTarget::Kind::tcp:
+        return "tcp" + address + port;
+    case ProbeTarget::Kind::dns:
+        return "dns" + address + (target.port != kDnsPort ? port : "") +
+               (target.name.empty() ? "" : " name " + target.name);
+    case ProbeTarget::Kind::http:
+        return web("http", kHttpPort);
+    case ProbeTarget::Kind::https:
+        return web("https", kHttpsPort);
+    case ProbeTarget::Kind::neighbour:
+        return (target.address.is_v4() ? "arp" : "nd") +
+               (target.address.is_unspecified() ? "" : address);
+    }
+    return "icmp" + address;
+}
+
 std::string to_text(const Config& config) {
     if (!config.enabled)
         return "";
@@ -89,10 +146,15 @@ std::string to_text(const Config& config) {
         text += " rule-priority " + std::to_string(config.rule_base) + "\n";
     if (config.last_resort == LastResort::withdraw)
         text += " last-resort withdraw\n";
+    if (config.load_sharing == LoadSharing::per_source)
+        text += " load-sharing per-source\n";
     if (!config.flow_affinity)
         text += " no flow-affinity\n";
     else if (config.mark_mask != kDefaultMarkMask)
         text += " flow-affinity mask " + hex_text(config.mark_mask) + "\n";
+    add_failback(text, config.failback);
+    for (const ProbeProfile& profile : config.profiles)
+        add_profile(text, profile);
     for (const Uplink& uplink : config.uplinks)
         add_uplink(text, uplink);
     return text + "exit\n!\n";

@@ -17,4 +17,10 @@ std::string to_text(const Config& config);
 /// "masquerade", "none", "source 192.0.2.1" or "source 192.0.2.1 192.0.2.9"
 std::string to_text(const Nat& nat);
 
+/// "udp port 5060", "esp"
+std::string to_text(const Failback::Class& flows);
+
+/// As it is typed behind `probe`, without an interval: "tcp 192.0.2.1 port 443", "arp"
+std::string to_text(const ProbeTarget& target);
+
 } // namespace multihomed::core

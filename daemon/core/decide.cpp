@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/decide.hpp"
 
+#include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "core/plan.hpp"
 
@@ -15,43 +16,6 @@ const LineHistory* find_history(const History& history, const ProbeKey& key) {
     return found == history.lines.end() ? nullptr : &found->second;
 }
 
-NeighbourState gateway_state(const Line& line, const Observation& seen) {
-    if (!line.gateway || !line.resolves_gateway)
-        return NeighbourState::reachable;
-    const auto found = seen.neighbours.find({line.ifindex, *line.gateway});
-    return found == seen.neighbours.end() ? NeighbourState::none : found->second;
-}
-
-/// A gateway that is probed for want of targets and has never answered an echo may simply not do
-/// that. Its link-layer address then speaks for it.
-std::optional<Verdict> silent_gateway_verdict(const Line& line, const Observation& seen,
-                                              const std::vector<TargetFigures>& targets) {
-    const bool answered = std::ranges::any_of(targets, &TargetFigures::ever_received);
-    if (!probes_gateway_only(line) || answered || !line.resolves_gateway)
-        return std::nullopt;
-    const std::string name = "gateway " + line.gateway->to_string();
-    switch (gateway_state(line, seen)) {
-    case NeighbourState::reachable:
-    case NeighbourState::stale:
-        return Verdict{Verdict::Kind::alive, name + " resolves (it answers no echo)"};
-    case NeighbourState::failed:
-        return Verdict{Verdict::Kind::dead, name + " has no link-layer address"};
-    default:
-        return std::nullopt;
-    }
-}
-
-Verdict verdict_of(const Line& line, const Observation& seen) {
-    if (probe_targets(line).empty())
-        return {Verdict::Kind::alive, "nothing to probe"};
-    const auto found = seen.probes.find(line.key());
-    if (found == seen.probes.end())
-        return {Verdict::Kind::unknown, "no probe has been sent yet"};
-    if (const auto verdict = silent_gateway_verdict(line, seen, found->second))
-        return *verdict;
-    return judge(found->second, line.uplink->timing.fail_after);
-}
-
 /// How many lines of each family can be used and were up.
 PerFamily<std::size_t> count_proven(const std::vector<Line>& lines, const History& history) {
     PerFamily<std::size_t> proven{};
@@ -61,18 +25,18 @@ PerFamily<std::size_t> count_proven(const std::vector<Line>& lines, const Histor
     return proven;
 }
 
-Health health_of(const Line& line, std::size_t proven, const Observation& seen,
-                 const History& history, Time now) {
+Health health_of(const Line& line, std::size_t proven, const Verdict& verdict,
+                 const Observation& seen, const History& history, Time now) {
     const LineHistory* before = find_history(history, line.key());
     const bool itself = !line.blocked && before && before->health.state == State::up;
     const NeighbourState neighbour = gateway_state(line, seen);
     const HealthInput input{
         .blocked = line.blocked,
-        .verdict = line.blocked ? Verdict{} : verdict_of(line, seen),
+        .verdict = verdict,
         .gateway_resolved =
             neighbour == NeighbourState::reachable || neighbour == NeighbourState::stale,
         .other_proven = proven > (itself ? 1U : 0U),
-        .stable_for = line.uplink->timing.stable_for,
+        .probing = line.probing,
     };
     return evaluate(before ? std::optional(before->health) : std::nullopt, input, now);
 }
@@ -126,6 +90,37 @@ bool kernel_uses(const Line& line, const PerFamily<std::vector<KernelNexthop>>& 
                nexthops[line.family].end();
 }
 
+/// Flows that stay on a line that no longer carries: which of them shall move, and when.
+void drain(LineHistory& next, const Line& line, const Config& config, const LineHistory* before,
+           Time now) {
+    if (next.carried || !next.keeps_flows || !before || (!before->carried && !before->drains_since))
+        return;
+    const Failback& failback = config.failback;
+    next.drains_since = before->drains_since.value_or(now);
+    next.drained = before->drained;
+    next.moving = before->moving;
+    const auto move = [&](std::uint8_t protocol, std::uint16_t port, const std::string& what) {
+        next.moving.push_back({.line = line.key(),
+                               .ifindex = next.ifindex,
+                               .reason = "uplink " + line.uplink->name + " does not carry: " + what,
+                               .mark = line.mark,
+                               .mask = config.mark_mask,
+                               .movable_only = true,
+                               .protocol = protocol,
+                               .port = port});
+    };
+    if (!before->drains_since)
+        for (const Failback::Class& flows : failback.at_once)
+            move(flows.protocol, flows.port, "failback now match " + to_text(flows));
+    const bool at_once = failback.policy == Failback::Policy::now;
+    const bool over = failback.deadline != 0 &&
+                      now >= *next.drains_since + std::chrono::seconds(failback.deadline);
+    if (!next.drained && (at_once || over)) {
+        next.drained = true;
+        move(0, 0, at_once ? "failback now" : "the deadline of draining has passed");
+    }
+}
+
 LineHistory next_history(const Line& line, const Health& health, bool carries, bool gets_flows,
                          const LineHistory* before) {
     LineHistory next;
@@ -149,12 +144,17 @@ void add_transition(Decision& decision, const ProbeKey& key, const LineHistory* 
                                         health.state, health.reason});
 }
 
-void add_deadline(Decision& decision, const Health& health, Time now) {
+void wake_at(Decision& decision, std::optional<Time> when, Time now) {
     // A hold that is over waits for the gateway's link-layer address, not for time.
-    if (health.state != State::hold || !health.hold_until || *health.hold_until <= now)
-        return;
-    if (!decision.next_deadline || *health.hold_until < *decision.next_deadline)
-        decision.next_deadline = health.hold_until;
+    if (when && *when > now && (!decision.next_deadline || *when < *decision.next_deadline))
+        decision.next_deadline = when;
+}
+
+void add_deadlines(Decision& decision, const LineHistory& line, const Failback& failback,
+                   Time now) {
+    wake_at(decision, line.health.hold_until, now);
+    if (line.drains_since && failback.deadline != 0)
+        wake_at(decision, *line.drains_since + std::chrono::seconds(failback.deadline), now);
 }
 
 void note_removed_lines(Decision& decision, const Config& config, const History& history,
@@ -166,7 +166,11 @@ void note_removed_lines(Decision& decision, const Config& config, const History&
         for (const AddressRange& range : before.translated)
             decision.history.vanished.push_back({key, before.ifindex, range, false, reason});
         if (const auto number = history.marks.find(key.uplink); number != history.marks.end())
-            decision.history.vanished.push_back({key, before.ifindex, {}, false, reason,
+            decision.history.vanished.push_back({key,
+                                                 before.ifindex,
+                                                 {},
+                                                 false,
+                                                 reason,
                                                  mark_of(number->second, config.mark_mask),
                                                  config.mark_mask});
         decision.transitions.push_back({now, key, before.health.state, std::nullopt,
@@ -246,7 +250,10 @@ void collect_stale(Decision& decision, const PerFamily<Choice>& choices, std::ui
         if (gone.address_gone || alternative[gone.line.family])
             decision.stale.push_back(gone);
     for (const auto& [key, line] : decision.history.lines) {
-        if (!line.owes_flows || !alternative[key.family])
+        if (!alternative[key.family])
+            continue;
+        decision.stale.insert(decision.stale.end(), line.moving.begin(), line.moving.end());
+        if (!line.owes_flows)
             continue;
         if (line.mark != 0) {
             const std::string reason =
@@ -275,14 +282,24 @@ MarkNumbers marks_in_use(const Config& config, const History& history) {
     return marks;
 }
 
+ChoicePolicy policy_of(const Config& config, const History& history) {
+    ChoicePolicy policy{.last_resort = config.last_resort};
+    if (config.failback.policy == Failback::Policy::never && !history.fails_back)
+        for (const auto& [key, line] : history.lines)
+            if (line.carried)
+                policy.keep.insert(key);
+    return policy;
+}
+
 Desired make_desired(const Config& config, const std::vector<Line>& lines, const Tables& tables,
                      const PerFamily<Choice>& choices) {
     return {.routes = plan_routes(lines, choices),
             .rules = plan_rules(config, lines),
             .nat = plan_nat(config, lines),
-            .sysctls = plan_sysctls(lines),
+            .sysctls = plan_sysctls(config, lines, choices),
             .table_names = plan_table_names(tables),
             .probes = plan_probes(lines),
+            .bfd = plan_bfd(lines),
             .gateways = plan_gateways(lines)};
 }
 
@@ -297,13 +314,19 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
 
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
+    std::vector<const Line*> all;
     for (const Line& line : lines)
-        health[line.key()] = health_of(line, proven[line.family], seen, history, now);
+        all.push_back(&line);
+    const auto verdicts = verdicts_of(all, seen);
+    for (const Line& line : lines)
+        health[line.key()] =
+            health_of(line, proven[line.family], verdicts.at(line.key()), seen, history, now);
+    const ChoicePolicy policy = policy_of(config, history);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;
     for (const Family family : kFamilies) {
         nexthops[family] = default_nexthops(seen, family);
-        choices[family] = choose(lines, health, family, config.last_resort);
+        choices[family] = choose(lines, health, family, policy);
         decision.choice_reason[family] = choices[family].reason;
     }
     for (const Line& line : lines) {
@@ -315,8 +338,9 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
             next_history(line, health[key], carries, kernel_uses(line, nexthops), before);
         if (before)
             carry_over_ranges(next, line, *before, decision.history.vanished);
+        drain(next, line, config, before, now);
         add_transition(decision, key, before, health[key], now);
-        add_deadline(decision, health[key], now);
+        add_deadlines(decision, next, config.failback, now);
         decision.history.lines[key] = std::move(next);
         decision.lines.push_back({line, health[key], carries, stands_by});
     }
@@ -324,6 +348,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     drop_regained(decision);
     collect_stale(decision, choices, config.mark_mask);
     decision.desired = make_desired(config, lines, decision.history.tables, choices);
+    plan_dead(decision.desired.nat, lines, health, choices);
     return decision;
 }
 
@@ -345,7 +370,10 @@ FlowSelector selector_of(const StaleFlows& stale) {
                 .sources = {},
                 .not_destinations = {},
                 .mark = stale.mark,
-                .mask = stale.mask};
+                .mask = stale.mask,
+                .translated_only = stale.movable_only,
+                .protocol = stale.protocol,
+                .destination_port = stale.port};
     return {.family = stale.line.family,
             .kind = FlowSelector::Kind::translated_to,
             .first = stale.translated_to.first,

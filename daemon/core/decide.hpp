@@ -27,11 +27,15 @@ namespace multihomed::core {
 struct StaleFlows {
     ProbeKey line;
     std::uint32_t ifindex = 0; ///< the line that must not be used any more
-    AddressRange translated_to;
+    AddressRange translated_to = {};
     bool address_gone = false; ///< nothing can carry them, whatever routing does
     std::string reason;
     std::uint32_t mark = 0; ///< all flows with this mark are meant, whatever they are translated to
     std::uint32_t mask = 0;
+    /// With a mark: only flows that another line can carry on, which are translated ones.
+    bool movable_only = false;
+    std::uint8_t protocol = 0; ///< with movable_only: IPPROTO_*; 0: any
+    std::uint16_t port = 0;    ///< with protocol: the destination's; 0: any
 
     bool operator==(const StaleFlows&) const = default;
 };
@@ -41,6 +45,11 @@ struct LineHistory {
     bool carried = false;     ///< in the last decision
     bool owes_flows = false;  ///< has flows that cannot go on, not yet forgotten
     bool keeps_flows = false; ///< its flows stay on it, whoever carries new ones
+    /// Since when a better line carries the new flows and this one's go on; absent: not so.
+    std::optional<Time> drains_since;
+    bool drained = false; ///< the deadline has passed, or there was none to wait for
+    /// Of the flows that go on here, those that shall move to a line that carries.
+    std::vector<StaleFlows> moving;
     std::uint32_t ifindex = 0;
     std::uint32_t mark = 0; ///< of its flows; 0: none
     /// What its flows are translated to: by the translation in force, or by an earlier one whose
@@ -56,6 +65,8 @@ struct History {
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
     /// of lines that are gone. Erased by whoever has forgotten them.
     std::vector<StaleFlows> vanished;
+    /// The operator wants the preferred line back, this once, although nothing fails back.
+    bool fails_back = false;
 };
 
 struct Transition {
@@ -89,6 +100,12 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
 /// May these flows be forgotten now? Only when the kernel itself no longer sends new flows by that
 /// line and does send them by another; or when their address is gone.
 bool may_forget(const StaleFlows& stale, const Observation& seen);
+
+/// Of its next hop; reachable where nothing is to be resolved.
+NeighbourState gateway_state(const Line& line, const Observation& seen);
+/// What probes, gateway and BFD say together of each line; unknown for those that are blocked.
+std::map<ProbeKey, Verdict> verdicts_of(const std::vector<const Line*>& lines,
+                                        const Observation& seen);
 
 /// The selector of these flows.
 FlowSelector selector_of(const StaleFlows& stale);

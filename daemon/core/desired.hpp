@@ -50,6 +50,9 @@ struct LineNat {
     PerFamily<Nat> nat = {};
     PerFamily<std::vector<Prefix>> sources =
         {}; ///< what the egress guard lets pass; sorted, unique
+    /// Judged dead while another line of the family carries: what would be forwarded out of it
+    /// untranslated, and so can go nowhere else, is answered with an error.
+    PerFamily<bool> dead = {};
 
     bool operator==(const LineNat&) const = default;
 };
@@ -81,14 +84,20 @@ struct FlowSelector {
     std::vector<Prefix> not_destinations;
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;
+    /// These narrow `marked`: source-translated flows only, which another line can carry on; an
+    /// IPPROTO_*, 0 for any; and the destination port of the packet with which the flow began, 0
+    /// for any. A port excludes protocols that have none.
+    bool translated_only = false;
+    std::uint8_t protocol = 0;
+    std::uint16_t destination_port = 0;
 
     bool operator==(const FlowSelector&) const = default;
 };
 
-/// net.{ipv4,ipv6}.conf.<interface>.<name>
+/// net.{ipv4,ipv6}.conf.<interface>.<name>, or net.{ipv4,ipv6}.<name>
 struct Sysctl {
     Family family = Family::v4;
-    std::string interface;
+    std::string interface; ///< empty: of the network namespace
     std::string name;
     int value = 0;
 
@@ -108,11 +117,25 @@ struct ProbePlan {
     std::string interface;
     std::uint32_t ifindex = 0;
     Address source;
-    std::vector<Address> targets;
+    std::vector<ProbeTarget> targets; ///< those without an interval of their own have the line's
     Milliseconds interval{0};
     Milliseconds timeout{0};
+    Milliseconds window{60'000};  ///< over which loss and round-trip times are computed
+    std::uint32_t fail_after = 3; ///< so many lost in a row are an outage
+    bool spares_probes = false;   ///< while traffic comes back, no probe is due
 
     bool operator==(const ProbePlan&) const = default;
+};
+
+/// A BFD session with the gateway of a line.
+struct BfdPlan {
+    ProbeKey key;
+    std::string interface;
+    Address source;
+    Address gateway;
+    std::string profile; ///< of bfdd; empty: its defaults
+
+    bool operator==(const BfdPlan&) const = default;
 };
 
 struct Desired {
@@ -122,6 +145,7 @@ struct Desired {
     std::vector<Sysctl> sysctls;        ///< sorted, unique
     std::vector<TableName> table_names; ///< sorted by table
     std::vector<ProbePlan> probes;      ///< sorted by key
+    std::vector<BfdPlan> bfd = {};      ///< sorted by key
     std::vector<NeighbourKey> gateways; ///< sorted; whose neighbour entries are followed
 
     bool operator==(const Desired&) const = default;

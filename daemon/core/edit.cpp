@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/edit.hpp"
 
+#include "core/edit_parts.hpp"
 #include "core/result.hpp"
 #include "core/utf8.hpp"
 #include "core/validate.hpp"
@@ -72,16 +73,6 @@ std::string words_of(const std::string& line) {
     return words;
 }
 
-/// Calls change(uplink) for the uplink of that name; the empty one stands for a name that was
-/// refused.
-template <class Change>
-Refusal with_uplink(Config& config, const std::string& name, Change change) {
-    const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
-    if (found == config.uplinks.end())
-        return name.empty() ? "the uplink was refused" : "there is no uplink " + quoted(name);
-    return change(*found);
-}
-
 struct NumberRange {
     const char* what;
     std::uint32_t least;
@@ -96,44 +87,20 @@ NumberRange range_of(UplinkNumber which) {
         return {"the weight", 1, 255};
     case UplinkNumber::table:
         return {"the table", 1, 4294967295U};
-    case UplinkNumber::probe_interval:
-        return {"the probe interval in milliseconds", 10, 60'000};
-    case UplinkNumber::probe_timeout:
-        return {"the probe timeout in milliseconds", 10, 60'000};
-    case UplinkNumber::probe_fail_after:
-        return {"the number of lost probes", 1, 100};
-    case UplinkNumber::probe_stable_for:
-        return {"the stable time in milliseconds", 0, 3'600'000};
     }
     return {"the number", 1, 0};
 }
 
 void set_number(Uplink& uplink, UplinkNumber which, std::optional<std::uint32_t> value) {
-    const Uplink defaults;
-    const auto milliseconds = [&](Milliseconds fallback) {
-        return value ? Milliseconds(*value) : fallback;
-    };
     switch (which) {
     case UplinkNumber::preference:
         uplink.preference = value;
         break;
     case UplinkNumber::weight:
-        uplink.weight = value.value_or(defaults.weight);
+        uplink.weight = value.value_or(Uplink{}.weight);
         break;
     case UplinkNumber::table:
         uplink.table = value;
-        break;
-    case UplinkNumber::probe_interval:
-        uplink.timing.interval = milliseconds(defaults.timing.interval);
-        break;
-    case UplinkNumber::probe_timeout:
-        uplink.timing.timeout = milliseconds(defaults.timing.timeout);
-        break;
-    case UplinkNumber::probe_fail_after:
-        uplink.timing.fail_after = value.value_or(defaults.timing.fail_after);
-        break;
-    case UplinkNumber::probe_stable_for:
-        uplink.timing.stable_for = milliseconds(defaults.timing.stable_for);
         break;
     }
 }
@@ -215,6 +182,13 @@ Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std
     return std::nullopt;
 }
 
+Refusal edit_load_sharing(Config& config, const std::optional<std::string>& what) {
+    if (what && *what != "per-flow" && *what != "per-source")
+        return quoted(*what) + " is neither 'per-flow' nor 'per-source'";
+    config.load_sharing = what == "per-source" ? LoadSharing::per_source : LoadSharing::per_flow;
+    return std::nullopt;
+}
+
 Refusal edit_uplink(Config& config, const std::string& uplink, bool present) {
     if (!present)
         return with_uplink(config, uplink, [&](const Uplink&) -> Refusal {
@@ -266,9 +240,9 @@ Refusal edit_number(Config& config, const std::string& uplink, UplinkNumber whic
                     std::optional<std::uint32_t> value) {
     return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
         const NumberRange range = range_of(which);
-        if (value && (*value < range.least || *value > range.most))
-            return std::string(range.what) + " is between " + std::to_string(range.least) +
-                   " and " + std::to_string(range.most);
+        if (value)
+            if (const auto refusal = refuse_number(range.what, *value, range.least, range.most))
+                return refusal;
         if (value && which == UplinkNumber::table)
             if (const auto refusal = refuse_table(config, uplink, *value))
                 return refusal;
@@ -322,27 +296,9 @@ Refusal edit_source(Config& config, const std::string& uplink, Family family,
     });
 }
 
-Refusal edit_probe_icmp(Config& config, const std::string& uplink, const std::string& target,
-                        bool present) {
+Refusal edit_standby(Config& config, const std::string& uplink, bool present) {
     return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
-        const auto address = parse_address(target);
-        if (!address)
-            return quoted(target) + " is not an address";
-        const ProbeTarget probe{.kind = ProbeTarget::Kind::icmp, .address = *address};
-        const auto place = std::ranges::find(found.probes, probe);
-        if (!present && place == found.probes.end())
-            return address->to_string() + " is not probed";
-        if (!present) {
-            found.probes.erase(place);
-            return std::nullopt;
-        }
-        if (const auto refusal = refuse_probe_target(*address))
-            return refusal;
-        if (place != found.probes.end())
-            return std::nullopt;
-        if (found.probes.size() >= kMaxProbeTargets)
-            return "there are " + std::to_string(kMaxProbeTargets) + " targets already, the limit";
-        found.probes.push_back(probe);
+        found.standby = present;
         return std::nullopt;
     });
 }

@@ -30,6 +30,9 @@ Refusal edit_last_resort(Config& config, const std::optional<std::string>& what)
 /// The mask is decimal or hexadecimal (0x...); absent: the default one.
 Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std::string>& mask);
 
+/// "per-flow" or "per-source"
+Refusal edit_load_sharing(Config& config, const std::optional<std::string>& what);
+
 Refusal edit_uplink(Config& config, const std::string& uplink, bool present);
 Refusal edit_interface(Config& config, const std::string& uplink,
                        const std::optional<std::string>& interface);
@@ -37,15 +40,7 @@ Refusal edit_description(Config& config, const std::string& uplink,
                          const std::optional<std::string>& description);
 Refusal edit_shutdown(Config& config, const std::string& uplink, bool present);
 
-enum class UplinkNumber : std::uint8_t {
-    preference,
-    weight,
-    table,
-    probe_interval,   ///< ms, as all probe times
-    probe_timeout,    ///< ms
-    probe_fail_after, ///< probes
-    probe_stable_for, ///< ms
-};
+enum class UplinkNumber : std::uint8_t { preference, weight, table };
 Refusal edit_number(Config& config, const std::string& uplink, UplinkNumber which,
                     std::optional<std::uint32_t> value);
 
@@ -65,8 +60,44 @@ Refusal edit_nat(Config& config, const std::string& uplink, Family family,
                  const std::optional<NatWords>& nat);
 Refusal edit_source(Config& config, const std::string& uplink, Family family,
                     const std::string& prefix, bool present);
-/// An ICMP or ICMPv6 echo target.
-Refusal edit_probe_icmp(Config& config, const std::string& uplink, const std::string& target,
-                        bool present);
+/// Used when no other line is.
+Refusal edit_standby(Config& config, const std::string& uplink, bool present);
+
+/// What follows `probe`; which words a kind has, edit_probe_target() says when they do not fit.
+struct TargetWords {
+    std::string kind;                           ///< icmp, tcp, dns, http, https, arp, nd
+    std::string address = {};                   ///< not of arp and nd
+    std::optional<std::uint32_t> port = {};     ///< tcp needs one
+    std::optional<std::string> name = {};       ///< dns: asked for; http, https: the host
+    std::optional<std::string> path = {};       ///< http, https
+    std::optional<std::uint32_t> status = {};   ///< http, https
+    std::optional<std::uint32_t> interval = {}; ///< ms
+};
+/// A target that is there gets the interval that was typed last.
+Refusal edit_probe_target(Config& config, const std::string& uplink, const TargetWords& target,
+                          bool present);
+
+Refusal edit_profile(Config& config, const std::string& name, bool present);
+/// The profile of an uplink; absent: `default`. It may be typed later.
+Refusal edit_probe_profile(Config& config, const std::string& uplink,
+                           const std::optional<std::string>& profile);
+/// Where a number belongs: to an uplink, or to a profile.
+struct KnobOwner {
+    enum class Kind : std::uint8_t { uplink, profile };
+    Kind kind = Kind::uplink;
+    std::string name;
+};
+Refusal edit_knob(Config& config, const KnobOwner& owner, Knob knob,
+                  std::optional<std::uint32_t> value);
+
+Refusal edit_bfd(Config& config, const std::string& uplink, bool present,
+                 const std::optional<std::string>& profile);
+
+/// "drain", "now" or "never"; absent: drain, without deadline. The deadline is in seconds.
+Refusal edit_failback(Config& config, const std::optional<std::string>& policy,
+                      std::optional<std::uint32_t> deadline);
+/// Flows that are moved at once: a protocol by name or number, and a destination port.
+Refusal edit_failback_class(Config& config, const std::string& protocol,
+                            std::optional<std::uint32_t> port, bool present);
 
 } // namespace multihomed::core

@@ -58,13 +58,16 @@ std::optional<Blocked> check_interface(const Uplink& uplink, const Interface* in
     if (uplink.shutdown)
         return Blocked{State::shutdown, "shut down by configuration"};
     if (uplink.interface.empty())
-        return Blocked{State::no_carrier, "no interface configured: 'interface IFNAME'"};
+        return Blocked{State::no_carrier, "no interface configured: 'interface IFNAME'",
+                       Fault::carrier};
     if (!interface)
-        return Blocked{State::no_carrier, "interface " + uplink.interface + " does not exist"};
+        return Blocked{State::no_carrier, "interface " + uplink.interface + " does not exist",
+                       Fault::carrier};
     if (!interface->up)
-        return Blocked{State::no_carrier, "interface " + uplink.interface + " is down"};
+        return Blocked{State::no_carrier, "interface " + uplink.interface + " is down",
+                       Fault::carrier};
     if (!interface->carrier)
-        return Blocked{State::no_carrier, "no carrier on " + uplink.interface};
+        return Blocked{State::no_carrier, "no carrier on " + uplink.interface, Fault::carrier};
     return std::nullopt;
 }
 
@@ -95,14 +98,16 @@ std::optional<Address> find_probe_source(const Line& line, const Observation& se
 
 std::optional<Blocked> check_address(const Line& line, const Interface& interface) {
     if (!line.probe_source)
-        return Blocked{State::no_address, interface.name + " has no usable " +
-                                              family_words(line.family) + " address" +
-                                              tentative_remark(interface, line.family)};
+        return Blocked{State::no_address,
+                       interface.name + " has no usable " + family_words(line.family) + " address" +
+                           tentative_remark(interface, line.family),
+                       Fault::address};
     const Nat nat = nat_of(*line.uplink, line.family);
     if (nat.kind == Nat::Kind::masquerade && line.addresses.empty())
-        return Blocked{State::no_address, "masquerade needs an " +
-                                              std::string(family_words(line.family)) +
-                                              " address on " + interface.name};
+        return Blocked{State::no_address,
+                       "masquerade needs an " + std::string(family_words(line.family)) +
+                           " address on " + interface.name,
+                       Fault::address};
     if (nat.kind != Nat::Kind::source)
         return std::nullopt;
     const bool owned = std::ranges::any_of(line.sources, [&nat](const Prefix& own) {
@@ -113,9 +118,11 @@ std::optional<Blocked> check_address(const Line& line, const Interface& interfac
     const std::string range = nat.first == nat.last
                                   ? nat.first.to_string()
                                   : nat.first.to_string() + "-" + nat.last.to_string();
-    return Blocked{State::no_address, "NAT source " + range + " lies in no prefix of this line; '" +
-                                          std::string(line.family == Family::v4 ? "ip" : "ipv6") +
-                                          " source PREFIX' would add one"};
+    return Blocked{State::no_address,
+                   "NAT source " + range + " lies in no prefix of this line; '" +
+                       std::string(line.family == Family::v4 ? "ip" : "ipv6") +
+                       " source PREFIX' would add one",
+                   Fault::address};
 }
 
 bool bears(const Interface& interface, const Address& address) {
@@ -171,19 +178,22 @@ std::optional<Blocked> check_gateway(const Line& line, const Interface& interfac
     if (typed.kind == Gateway::Kind::none) {
         if (interface.point_to_point)
             return std::nullopt;
-        return Blocked{State::no_gateway, std::string(gateway_command(line.family)) +
-                                              " is missing: " + interface.name +
-                                              " is a broadcast interface"};
+        return Blocked{State::no_gateway,
+                       std::string(gateway_command(line.family)) +
+                           " is missing: " + interface.name + " is a broadcast interface",
+                       Fault::gateway};
     }
     const std::string text = typed.address.to_string();
     if (const auto owner = owner_of(typed.address, interface, bearers))
         return Blocked{State::no_gateway,
-                       "gateway " + text + " is this router's own address on " + *owner};
+                       "gateway " + text + " is this router's own address on " + *owner,
+                       Fault::gateway};
     if (typed.onlink || interface.point_to_point || connects(interface, typed.address))
         return std::nullopt;
-    return Blocked{State::no_gateway, "gateway " + text + " is in no connected prefix of " +
-                                          interface.name + " (" + subnets_text(line) +
-                                          "); add 'onlink' if it is reachable all the same"};
+    return Blocked{State::no_gateway,
+                   "gateway " + text + " is in no connected prefix of " + interface.name + " (" +
+                       subnets_text(line) + "); add 'onlink' if it is reachable all the same",
+                   Fault::gateway};
 }
 
 void add_interface(Line& line, const Interface& interface) {
@@ -266,6 +276,7 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
     std::vector<Line> lines;
     for (const Uplink& uplink : config.uplinks) {
         const Interface* interface = find_interface(seen, uplink.interface);
+        const Probing probing = probing_of(config, uplink);
         for (const Family family : kFamilies) {
             if (!is_wanted(uplink, family, interface))
                 continue;
@@ -273,6 +284,7 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
             line.uplink = &uplink;
             line.family = family;
             line.table = tables.at(uplink.name);
+            line.probing = probing;
             if (const auto number = marks.find(uplink.name); number != marks.end())
                 line.mark = mark_of(number->second, config.mark_mask);
             if (interface)

@@ -19,6 +19,7 @@ struct Line {
     const Uplink* uplink = nullptr;
     Family family = Family::v4;
     std::uint32_t table = 0;
+    Probing probing = {};   ///< how it is judged
     std::uint32_t mark = 0; ///< of its flows, within Config::mark_mask; 0: they bear none
 
     std::optional<Blocked> blocked;

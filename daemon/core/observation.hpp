@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/config.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -62,16 +63,18 @@ struct NeighbourKey {
 
 /// Figures of one probe target over its window, computed at the moment of the observation.
 struct TargetFigures {
-    Address target;
+    ProbeTarget target;
     std::uint32_t sent = 0;             ///< in the window, decided or not
     std::uint32_t received = 0;         ///< in the window
     std::uint32_t lost = 0;             ///< in the window: timed out without a reply
-    std::uint32_t consecutive_lost = 0; ///< newest probes lost in a row
+    std::uint32_t outage_lost = 0;      ///< of `lost`: in runs of at least fail_after in a row
+    std::uint32_t consecutive_lost = 0; ///< newest probes lost in a row, in the window or before
     bool ever_received = false;         ///< since probing of this target began
     std::optional<Time> last_reply;
     Microseconds rtt_average{0}; ///< of the window; 0 without a reply
     Microseconds rtt_deviation{0};
-    std::string last_error; ///< of sending, empty when the last send went out
+    Microseconds rtt_newest{0}; ///< of the reply that came last; 0 without one in the window
+    std::string last_error;     ///< of sending, or what came back lately instead of an answer
 
     bool operator==(const TargetFigures&) const = default;
 };
@@ -139,12 +142,26 @@ struct Dataplane {
     bool operator==(const Dataplane&) const = default;
 };
 
+/// Of a BFD session with a line's gateway.
+enum class BfdState : std::uint8_t {
+    pending, ///< has not been up yet: the gateway may not speak BFD at all
+    up,
+    down, ///< was up
+};
+
+constexpr const char* to_string(BfdState state) {
+    return state == BfdState::up ? "up" : state == BfdState::down ? "down" : "pending";
+}
+
 struct Observation {
     std::map<std::string, Interface> interfaces; ///< by name
     std::map<NeighbourKey, NeighbourState> neighbours;
+    /// Since when each of them is in its state; not of those that were so from the beginning.
+    std::map<NeighbourKey, Time> neighbour_since;
     std::map<ProbeKey, std::vector<TargetFigures>> probes;
-    std::vector<KernelRoute> routes; ///< defaults of main and 253, and all of our own tables
-    std::vector<KernelRule> rules;   ///< every rule of both families
+    std::map<ProbeKey, BfdState> bfd; ///< of lines that have a session
+    std::vector<KernelRoute> routes;  ///< defaults of main and 253, and all of our own tables
+    std::vector<KernelRule> rules;    ///< every rule of both families
     Dataplane dataplane;
 };
 

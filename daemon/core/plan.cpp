@@ -129,6 +129,24 @@ void add_link_rules(std::vector<Rule>& rules, const std::set<Prefix>& subnets, s
     }
 }
 
+/// fib_multipath_hash_policy and its fields, as in the kernel's ip-sysctl.rst. By default the
+/// kernel shares by addresses: all that two hosts say to one another leaves by one line.
+void add_sharing(std::vector<Sysctl>& sysctls, Family family, LoadSharing by) {
+    constexpr int kPolicyPorts = 1;
+    constexpr int kPolicyFields = 3;
+    constexpr int kFieldSource = 1;
+    const bool per_source = by == LoadSharing::per_source;
+    sysctls.push_back({.family = family,
+                       .interface = {},
+                       .name = "fib_multipath_hash_policy",
+                       .value = per_source ? kPolicyFields : kPolicyPorts});
+    if (per_source)
+        sysctls.push_back({.family = family,
+                           .interface = {},
+                           .name = "fib_multipath_hash_fields",
+                           .value = kFieldSource});
+}
+
 LineNat nat_of_uplink(const Uplink& uplink) {
     LineNat nat{.uplink = uplink.name, .interface = uplink.interface};
     // A family in which we do not steer this interface is not ours to police.
@@ -197,8 +215,28 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
     return plan;
 }
 
-std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines) {
+void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
+               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices) {
+    const auto is_down = [&](const Line& line) {
+        const State state = health.at(line.key()).state;
+        return state == State::down || !has_nexthop(state);
+    };
+    for (const Line& line : lines) {
+        const auto& carrying = choices[line.family].carrying;
+        const auto nat = std::ranges::find(plan.lines, line.uplink->name, &LineNat::uplink);
+        if (nat != plan.lines.end())
+            nat->dead[line.family] =
+                is_down(line) &&
+                std::ranges::any_of(carrying, [&](const Line* other) { return !is_down(*other); });
+    }
+}
+
+std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
+                                 const PerFamily<Choice>& choices) {
     std::vector<Sysctl> sysctls;
+    for (const Family family : kFamilies)
+        if (choices[family].carrying.size() > 1)
+            add_sharing(sysctls, family, config.load_sharing);
     for (const Line& line : lines)
         if (line.ifindex != 0)
             sysctls.push_back({.family = line.family,
@@ -223,15 +261,48 @@ bool probes_gateway_only(const Line& line) {
     });
 }
 
-std::vector<Address> probe_targets(const Line& line) {
-    std::vector<Address> targets;
-    for (const ProbeTarget& target : line.uplink->probes)
-        if (family_of(target.address) == line.family)
-            targets.push_back(target.address);
+namespace {
+
+/// A request to a web server costs kilobytes; nobody wants five a second.
+constexpr Milliseconds kWebInterval{10'000};
+
+bool is_web(const ProbeTarget& target) {
+    return target.kind == ProbeTarget::Kind::http || target.kind == ProbeTarget::Kind::https;
+}
+
+} // namespace
+
+std::vector<ProbeTarget> probe_targets(const Line& line) {
+    std::vector<ProbeTarget> targets;
+    for (const ProbeTarget& target : line.uplink->probes) {
+        if (family_of(target.address) != line.family)
+            continue;
+        if (target.kind != ProbeTarget::Kind::neighbour) {
+            targets.push_back(target);
+            if (is_web(target) && !target.interval)
+                targets.back().interval = std::max(kWebInterval, line.probing.time(Knob::interval));
+        } else if (line.gateway && line.resolves_gateway)
+            targets.push_back(
+                {.kind = target.kind, .address = *line.gateway, .interval = target.interval});
+    }
     if (targets.empty() && line.gateway)
-        targets.push_back(*line.gateway);
+        targets.push_back({.kind = ProbeTarget::Kind::icmp, .address = *line.gateway});
     return targets;
 }
+
+namespace {
+
+/// A window holds some probes of every target.
+Milliseconds window_of(const Line& line, const std::vector<ProbeTarget>& targets) {
+    constexpr int kProbes = 12;
+    Milliseconds window = line.probing.time(Knob::window);
+    for (const ProbeTarget& target : targets)
+        window =
+            std::max(window, kProbes * target.interval.value_or(line.probing.time(Knob::interval)));
+    return window;
+}
+
+} // namespace
 
 std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines) {
     std::vector<ProbePlan> plans;
@@ -239,15 +310,29 @@ std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines) {
         auto targets = probe_targets(line);
         if (line.blocked || targets.empty() || !line.probe_source)
             continue;
+        const Milliseconds window = window_of(line, targets);
         plans.push_back({.key = line.key(),
                          .interface = line.uplink->interface,
                          .ifindex = line.ifindex,
                          .source = *line.probe_source,
                          .targets = std::move(targets),
-                         .interval = line.uplink->timing.interval,
-                         .timeout = line.uplink->timing.timeout});
+                         .interval = line.probing.time(Knob::interval),
+                         .timeout = line.probing.time(Knob::timeout),
+                         .window = window,
+                         .fail_after = line.probing[Knob::fail_after],
+                         .spares_probes = line.probing[Knob::spare_probes] != 0});
     }
     std::ranges::sort(plans, {}, &ProbePlan::key);
+    return plans;
+}
+
+std::vector<BfdPlan> plan_bfd(const std::vector<Line>& lines) {
+    std::vector<BfdPlan> plans;
+    for (const Line& line : lines)
+        if (line.uplink->bfd && !line.blocked && line.gateway && line.probe_source)
+            plans.push_back({line.key(), line.uplink->interface, *line.probe_source, *line.gateway,
+                             line.uplink->bfd_profile});
+    std::ranges::sort(plans, {}, &BfdPlan::key);
     return plans;
 }
 

@@ -44,13 +44,19 @@ inline constexpr std::uint8_t kDistanceUnreachable = 254;
 std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices);
 std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines);
 NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
-std::vector<Sysctl> plan_sysctls(const std::vector<Line>& lines);
+/// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
+/// carries that is not down.
+void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
+               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices);
+std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
+                                 const PerFamily<Choice>& choices);
 std::vector<TableName> plan_table_names(const Tables& tables);
 std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines);
+std::vector<BfdPlan> plan_bfd(const std::vector<Line>& lines);
 std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines);
 
 /// The probe targets of a line: those configured for its family, else its gateway.
-std::vector<Address> probe_targets(const Line& line);
+std::vector<ProbeTarget> probe_targets(const Line& line);
 /// True if the line has no configured target and so is judged by its gateway alone.
 bool probes_gateway_only(const Line& line);
 

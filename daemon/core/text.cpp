@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/text.hpp"
 
+#include <array>
+#include <charconv>
 #include <cstdio>
+#include <utility>
 
 namespace multihomed::core {
 
 namespace {
+
+/// Of the IANA's list, those whose flows are tracked. Not /etc/protocols: bare machines have none.
+constexpr std::array<std::pair<const char*, std::uint8_t>, 8> kProtocols{{{"icmp", 1},
+                                                                          {"tcp", 6},
+                                                                          {"udp", 17},
+                                                                          {"gre", 47},
+                                                                          {"esp", 50},
+                                                                          {"icmpv6", 58},
+                                                                          {"sctp", 132},
+                                                                          {"udplite", 136}}};
 
 std::string mark_text(const Rule& rule) {
     char text[32];
@@ -19,6 +32,24 @@ std::string nexthop_text(const Nexthop& nexthop) {
 }
 
 } // namespace
+
+std::string protocol_name(std::uint8_t protocol) {
+    for (const auto& [name, number] : kProtocols)
+        if (number == protocol)
+            return name;
+    return std::to_string(protocol);
+}
+
+std::optional<std::uint8_t> parse_protocol(const std::string& text) {
+    for (const auto& [name, number] : kProtocols)
+        if (text == name)
+            return number;
+    std::uint8_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, failed] = std::from_chars(text.data(), end, number);
+    return failed == std::errc() && rest == end && number != 0 ? std::optional(number)
+                                                               : std::nullopt;
+}
 
 std::string hex_text(std::uint32_t value) {
     char text[16];

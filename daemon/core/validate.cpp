@@ -18,6 +18,19 @@ bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+bool is_name(const std::string& name) {
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
+    };
+    return !name.empty() && name.size() <= kMaxUplinkName && is_alphanumeric(name.front()) &&
+           std::ranges::all_of(name, allowed);
+}
+
+/// Printable ASCII without blanks. vtysh would take '|' for a pipe, and not read it back.
+bool is_one_word(const std::string& text) {
+    return std::ranges::none_of(text, [](char c) { return c <= ' ' || c > '~' || c == '|'; });
+}
+
 /// Neither a host's nor a router's address can be one of these.
 bool is_unusable(const Address& address) {
     if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
@@ -45,10 +58,7 @@ bool touches_unroutable(const Prefix& prefix) {
 std::optional<std::string> refuse_uplink_name(const Config& config, const std::string& name) {
     if (name.empty() || name.size() > kMaxUplinkName)
         return "an uplink's name has 1 to " + std::to_string(kMaxUplinkName) + " characters";
-    const auto allowed = [](char c) {
-        return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
-    };
-    if (!is_alphanumeric(name.front()) || !std::ranges::all_of(name, allowed))
+    if (!is_name(name))
         return std::string("an uplink's name begins with a letter or digit and holds letters, "
                            "digits, '_', '-' and '.' only");
     // The name becomes the table's, and whoever says `table 254` to iproute2 gets the table that is
@@ -138,6 +148,43 @@ std::optional<std::string> refuse_nat_range(const Address& first, const Address&
 std::optional<std::string> refuse_probe_target(const Address& target) {
     if (is_unusable(target))
         return target.to_string() + " cannot be probed";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_profile_name(const std::string& name) {
+    if (!is_name(name))
+        return "a profile's name has 1 to " + std::to_string(kMaxUplinkName) +
+               " characters: letters, digits, '_', '-' and '.', a letter or digit first";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_bfd_profile(const std::string& name) {
+    if (name.empty() || name.size() > kMaxBfdProfile || !is_one_word(name))
+        return quoted(name) + " is not the name of a BFD profile: up to " +
+               std::to_string(kMaxBfdProfile) + " printable ASCII characters without '|'";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_host_name(const std::string& name) {
+    constexpr std::size_t kMaxName = 253;
+    constexpr std::size_t kMaxLabel = 63;
+    std::size_t label = 0;
+    bool good = !name.empty() && name.size() <= kMaxName && name.front() != '.';
+    for (const char c : name) {
+        label = c == '.' ? 0 : label + 1;
+        good =
+            good && label <= kMaxLabel && (is_alphanumeric(c) || c == '-' || c == '_' || c == '.');
+    }
+    if (good && name.find("..") == std::string::npos)
+        return std::nullopt;
+    return quoted(name) + " is not the name of a host";
+}
+
+std::optional<std::string> refuse_path(const std::string& path) {
+    constexpr std::size_t kMaxPath = 200;
+    if (path.empty() || path.front() != '/' || path.size() > kMaxPath || !is_one_word(path))
+        return quoted(path) + " is not a path: it begins with '/' and has at most " +
+               std::to_string(kMaxPath) + " printable ASCII characters";
     return std::nullopt;
 }
 

@@ -26,6 +26,13 @@ std::optional<std::string> refuse_source(const Config& config, const std::string
                                          const Prefix& source);
 std::optional<std::string> refuse_nat_range(const Address& first, const Address& last);
 std::optional<std::string> refuse_probe_target(const Address& target);
+std::optional<std::string> refuse_profile_name(const std::string& name);
+/// A name that bfdd takes.
+std::optional<std::string> refuse_bfd_profile(const std::string& name);
+/// RFC 1123, and underscores.
+std::optional<std::string> refuse_host_name(const std::string& name);
+/// The path and query of a URL.
+std::optional<std::string> refuse_path(const std::string& path);
 std::optional<std::string> refuse_internal(const Prefix& prefix);
 
 } // namespace multihomed::core

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace multihomed::probe {
 
@@ -19,34 +20,71 @@ std::uint64_t as_number(Microseconds rtt) {
 
 } // namespace
 
+void ProbeWindow::set_limits(const WindowLimits& limits) {
+    limits_ = limits;
+    sum_outages();
+}
+
+std::uint64_t ProbeWindow::in_window(const Run& run) const {
+    return run.end - std::max(run.begin, dropped_);
+}
+
+/// How many of the run's probes in the window belong to an outage.
+std::uint64_t ProbeWindow::outage_part(const Run& run, std::uint64_t undecided) const {
+    return run.length() - undecided >= limits_.fail_after ? in_window(run) - undecided : 0;
+}
+
+void ProbeWindow::sum_outages() {
+    outage_unanswered_ = 0;
+    for (const Run& run : runs_)
+        outage_unanswered_ += outage_part(run, 0);
+}
+
 void ProbeWindow::drop_oldest() {
     if (const auto rtt = probes_.front().rtt) {
         --answered_;
         rtt_sum_us_ -= as_number(*rtt);
         rtt_square_sum_us2_ -= as_number(*rtt) * as_number(*rtt);
+        probes_.pop_front();
+        ++dropped_;
+        return;
     }
+    const std::uint64_t end = end_number();
+    const Run& run = runs_.front();
+    outage_unanswered_ -= outage_part(run, 0);
     probes_.pop_front();
     ++dropped_;
+    outage_unanswered_ += outage_part(run, 0);
+    if (in_window(run) == 0 && run.end != end)
+        runs_.pop_front();
 }
 
 void ProbeWindow::drop_old(Time now) {
-    while (!probes_.empty() && now - probes_.front().sent > length_)
+    const auto length = std::max(limits_.length, limits_.timeout);
+    while (!probes_.empty() && now - probes_.front().sent > length)
         drop_oldest();
 }
 
-void ProbeWindow::add(std::uint16_t sequence, Time at, bool failed) {
-    drop_old(at);
+void ProbeWindow::add(const Probe& probe) {
+    drop_old(probe.sent);
     if (probes_.size() >= kMaxProbes)
         drop_oldest();
-    probes_.push_back({.sent = at, .rtt = std::nullopt, .sequence = sequence, .failed = failed});
+    const std::uint64_t number = end_number();
+    if (runs_.empty() || runs_.back().end != number)
+        runs_.push_back({number, number});
+    Run& run = runs_.back();
+    outage_unanswered_ -= outage_part(run, 0);
+    probes_.push_back(probe);
+    ++run.end;
+    outage_unanswered_ += outage_part(run, 0);
 }
 
-void ProbeWindow::sent(std::uint16_t sequence, Time at) {
-    add(sequence, at, false);
+void ProbeWindow::sent(std::uint16_t sequence, Time at, Microseconds patience) {
+    add({.sent = at, .rtt = {}, .patience = patience, .sequence = sequence, .failed = false});
 }
 
 void ProbeWindow::failed(std::uint16_t sequence, Time at) {
-    add(sequence, at, true);
+    add({.sent = at, .rtt = {}, .patience = {}, .sequence = sequence, .failed = true});
 }
 
 /// The newest one of this number: they wrap.
@@ -61,6 +99,39 @@ bool ProbeWindow::awaits(std::uint16_t sequence) const {
     return found != probes_.crend() && !found->rtt && !found->failed;
 }
 
+bool ProbeWindow::refused(std::uint16_t sequence) {
+    const auto found = find(sequence);
+    if (found == probes_.crend() || found->rtt || found->failed)
+        return false;
+    probes_[static_cast<std::size_t>(probes_.crend() - found - 1)].failed = true;
+    return true;
+}
+
+void ProbeWindow::hasten(Time now, Microseconds patience) {
+    for (auto probe = probes_.rbegin(); probe != probes_.rend(); ++probe) {
+        if (now - probe->sent >= limits_.timeout)
+            break;
+        probe->patience = std::min(probe->patience, patience);
+    }
+}
+
+/// It has been answered: what was one run are two, or a shorter one, or none.
+void ProbeWindow::take_out_of_run(std::uint64_t number) {
+    // Replies are to new probes: the run is one of the last.
+    const auto newest =
+        std::find_if(runs_.rbegin(), runs_.rend(), [&](const Run& r) { return r.begin <= number; });
+    const auto run = std::prev(newest.base());
+    outage_unanswered_ -= outage_part(*run, 0);
+    const Run before{run->begin, number};
+    const Run after{number + 1, run->end};
+    auto place = runs_.erase(run);
+    for (const Run& rest : {after, before})
+        if (rest.end > std::max(rest.begin, dropped_)) {
+            place = runs_.insert(place, rest);
+            outage_unanswered_ += outage_part(rest, 0);
+        }
+}
+
 bool ProbeWindow::received(std::uint16_t sequence, Time at) {
     const auto found = find(sequence);
     if (found == probes_.crend() || found->rtt || found->failed)
@@ -73,61 +144,90 @@ bool ProbeWindow::received(std::uint16_t sequence, Time at) {
     ++answered_;
     rtt_sum_us_ += as_number(rtt);
     rtt_square_sum_us2_ += as_number(rtt) * as_number(rtt);
-    newest_answered_ = std::max(newest_answered_.value_or(0), dropped_ + place);
+    take_out_of_run(dropped_ + place);
     ever_received_ = true;
-    last_reply_ = std::max(last_reply_.value_or(at), at);
+    if (!last_reply_ || at >= *last_reply_) {
+        last_reply_ = at;
+        rtt_newest_ = rtt;
+    }
     return true;
 }
 
-std::uint32_t ProbeWindow::behind_newest_answer() const {
-    std::uint64_t first = dropped_;
-    if (newest_answered_)
-        first = std::max(first, *newest_answered_ + 1);
-    return static_cast<std::uint32_t>(dropped_ + probes_.size() - first);
+std::uint64_t ProbeWindow::unanswered_at_end() const {
+    return !runs_.empty() && runs_.back().end == end_number() ? runs_.back().length() : 0;
+}
+
+Microseconds ProbeWindow::patience_of(const Probe& probe) const {
+    return std::min<Microseconds>(probe.patience, limits_.timeout);
 }
 
 ProbeWindow::Undecided ProbeWindow::undecided(Time now) const {
     Undecided found;
-    const std::uint32_t behind = behind_newest_answer();
-    std::uint32_t seen = 0;
-    for (auto probe = probes_.crbegin(); probe != probes_.crend() && now - probe->sent < timeout_;
-         ++probe, ++seen) {
-        if (probe->rtt || probe->failed)
+    auto run = runs_.crbegin();
+    std::uint64_t in_run = 0;
+    const auto leave_run = [&] {
+        if (in_run != 0)
+            found.in_outages += outage_part(*run, 0) - outage_part(*run, in_run);
+        in_run = 0;
+    };
+    std::uint64_t number = end_number();
+    for (auto probe = probes_.crbegin();
+         probe != probes_.crend() && now - probe->sent < limits_.timeout; ++probe) {
+        --number;
+        const Microseconds patience = patience_of(*probe);
+        if (probe->rtt || probe->failed || now - probe->sent >= patience)
             continue;
+        for (; number < run->begin; ++run)
+            leave_run();
+        ++in_run;
         ++found.count;
-        found.behind_newest_answer += seen < behind ? 1U : 0U;
-        found.oldest = probe->sent;
+        found.in_last_run += run == runs_.crbegin() ? 1U : 0U;
+        const Time loss = probe->sent + patience;
+        found.next_loss = std::min(found.next_loss.value_or(loss), loss);
     }
+    leave_run();
     return found;
 }
 
 std::uint32_t ProbeWindow::consecutive_lost(Time now) const {
-    return behind_newest_answer() - undecided(now).behind_newest_answer;
+    const std::uint64_t unanswered = unanswered_at_end();
+    return unanswered == 0 ? 0
+                           : static_cast<std::uint32_t>(unanswered - undecided(now).in_last_run);
+}
+
+std::optional<ProbeWindow::RoundTrip> ProbeWindow::round_trip() const {
+    if (answered_ == 0)
+        return std::nullopt;
+    const double average = static_cast<double>(rtt_sum_us_) / answered_;
+    const double square = static_cast<double>(rtt_square_sum_us2_) / answered_;
+    const double variance = std::max(0.0, square - average * average);
+    return RoundTrip{Microseconds(std::llround(average)),
+                     Microseconds(std::llround(std::sqrt(variance))), rtt_newest_};
 }
 
 core::TargetFigures ProbeWindow::figures(Time now) {
     drop_old(now);
     const Undecided open = undecided(now);
+    const std::uint64_t unanswered = unanswered_at_end();
     core::TargetFigures figures;
     figures.sent = static_cast<std::uint32_t>(probes_.size());
     figures.received = answered_;
     figures.lost = figures.sent - answered_ - open.count;
-    figures.consecutive_lost = behind_newest_answer() - open.behind_newest_answer;
+    figures.outage_lost = static_cast<std::uint32_t>(outage_unanswered_ - open.in_outages);
+    figures.consecutive_lost =
+        unanswered == 0 ? 0 : static_cast<std::uint32_t>(unanswered - open.in_last_run);
     figures.ever_received = ever_received_;
     figures.last_reply = last_reply_;
-    if (answered_ != 0) {
-        const double average = static_cast<double>(rtt_sum_us_) / answered_;
-        const double square = static_cast<double>(rtt_square_sum_us2_) / answered_;
-        const double variance = std::max(0.0, square - average * average);
-        figures.rtt_average = Microseconds(std::llround(average));
-        figures.rtt_deviation = Microseconds(std::llround(std::sqrt(variance)));
+    if (const auto rtt = round_trip()) {
+        figures.rtt_average = rtt->average;
+        figures.rtt_deviation = rtt->deviation;
+        figures.rtt_newest = rtt->newest;
     }
     return figures;
 }
 
 std::optional<Time> ProbeWindow::next_loss(Time now) const {
-    const auto oldest = undecided(now).oldest;
-    return oldest ? std::optional(*oldest + timeout_) : std::nullopt;
+    return undecided(now).next_loss;
 }
 
 } // namespace multihomed::probe

@@ -11,16 +11,50 @@ namespace multihomed::probe {
 
 namespace {
 
-constexpr std::chrono::minutes kWindow{1};
+using Kind = core::ProbeTarget::Kind;
+using std::chrono::milliseconds;
+
 /// Probes that are due this soon go out with those that are due now; less than the jitter.
-constexpr std::chrono::milliseconds kTogether{10};
+constexpr milliseconds kTogether{10};
 
 /// Of up to 64 sockets with 64 packets each.
 constexpr int kDrainRounds = 8;
 
-std::chrono::milliseconds together(core::Milliseconds interval) {
-    return std::min(kTogether,
-                    std::chrono::duration_cast<std::chrono::milliseconds>(interval / 20));
+constexpr milliseconds kBurstStep{15};
+constexpr std::uint32_t kMaxBurst = 10;
+constexpr milliseconds kMinPatience{50};
+/// A single loss is a weak suspicion, and often comes with queues that have just become long.
+constexpr milliseconds kMinPatienceAfterLoss{250};
+/// As long as this at least, a complaint explains the losses that follow.
+constexpr milliseconds kComplaint{3'000};
+/// A target that is asked less often than this is asked again at once when it does not answer.
+constexpr milliseconds kRare{500};
+
+milliseconds together(core::Milliseconds interval) {
+    return std::min(kTogether, std::chrono::duration_cast<milliseconds>(interval / 20));
+}
+
+core::Milliseconds interval_of(const core::ProbePlan& plan, const core::ProbeTarget& target) {
+    return target.interval.value_or(plan.interval);
+}
+
+WindowLimits limits_of(const core::ProbePlan& plan) {
+    return {plan.timeout, plan.window, plan.fail_after};
+}
+
+/// Such a probe is a whole conversation: one at a time.
+bool is_heavy(Kind kind) {
+    return kind == Kind::http || kind == Kind::https;
+}
+
+/// How long to wait for an answer if a verdict is wanted quickly.
+Microseconds patience_of(const ProbeWindow& window, const core::ProbePlan& plan,
+                         milliseconds least) {
+    const auto rtt = window.round_trip();
+    if (!rtt)
+        return plan.timeout;
+    const Microseconds usual = std::max(2 * rtt->average + 4 * rtt->deviation, 2 * rtt->newest);
+    return std::min<Microseconds>(std::max<Microseconds>(usual, least), plan.timeout);
 }
 
 bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
@@ -30,14 +64,11 @@ bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
 
 } // namespace
 
-Prober::Prober(core::Privileged privileged) : Prober(raw_probe_sockets(std::move(privileged))) {}
+Prober::Prober(core::Privileged privileged) : Prober(probe_sockets(std::move(privileged))) {}
 
 Prober::Prober(ProbeSocketFactory sockets)
     : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     std::random_device entropy;
-    identity_.identifier = static_cast<std::uint16_t>(entropy());
-    for (std::uint8_t& byte : identity_.cookie)
-        byte = static_cast<std::uint8_t>(entropy());
     random_.seed(entropy());
 }
 
@@ -47,67 +78,81 @@ Prober::~Prober() {
         close(epoll_);
 }
 
+// ---------------------------------------------------------------- the plan
+
 void Prober::set_plan(const std::vector<core::ProbePlan>& plans, Time now) {
-    std::map<core::ProbeKey, Line> next;
+    std::map<core::ProbeKey, std::unique_ptr<Line>> next;
     for (const core::ProbePlan& plan : plans) {
-        Line line;
-        std::vector<Target> kept;
+        std::unique_ptr<Line> line;
         const auto before = lines_.find(plan.key);
-        if (before != lines_.end() && same_path(before->second.plan, plan)) {
+        if (before != lines_.end() && before->second && same_path(before->second->plan, plan))
             line = std::move(before->second);
-            kept = std::exchange(line.targets, {});
-        }
-        line.plan = plan;
-        add_targets(line, std::move(kept), now);
+        else
+            line = std::make_unique<Line>();
+        line->plan = plan;
+        line->changed = true;
+        add_targets(*line, std::exchange(line->targets, {}), now);
         next.insert_or_assign(plan.key, std::move(line));
     }
     lines_ = std::move(next); // closing a socket takes it out of the epoll set
-    for (auto& [key, line] : lines_)
-        open(line);
+    for (auto& [key, line] : lines_) {
+        close_unused(*line);
+        for (const Target& target : line->targets)
+            open(*line, target.probe.kind);
+    }
 }
 
 void Prober::add_targets(Line& line, std::vector<Target> kept, Time now) {
     const auto& plan = line.plan;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
-        const auto found = std::ranges::find(kept, plan.targets[i], &Target::address);
+        const core::ProbeTarget& probe = plan.targets[i];
+        const auto interval = interval_of(plan, probe);
+        const auto found = std::ranges::find_if(
+            kept, [&](const Target& target) { return is_same_target(target.probe, probe); });
         if (found != kept.end()) {
-            found->window.set_timeout(plan.timeout);
-            found->next_send = std::min(found->next_send, now + plan.interval);
+            found->probe = probe;
+            found->window.set_limits(limits_of(plan));
+            found->next_send = std::min(found->next_send, now + interval);
             found->next_loss = found->window.next_loss(now);
             line.targets.push_back(std::move(*found));
             kept.erase(found);
             continue;
         }
-        const auto share =
-            plan.interval * static_cast<int>(i) / static_cast<int>(plan.targets.size());
-        line.targets.push_back({.address = plan.targets[i],
-                                .window = ProbeWindow(plan.timeout, kWindow),
-                                .next_send = now + share,
-                                .next_loss = std::nullopt,
-                                .send_error = "",
-                                .complaint = "",
-                                .lost_in_row = 0,
-                                .answered = false});
+        const auto share = interval * static_cast<int>(i) / static_cast<int>(plan.targets.size());
+        line.targets.push_back(
+            {.probe = probe, .window = ProbeWindow(limits_of(plan)), .next_send = now + share});
     }
 }
 
-void Prober::open(Line& line) {
-    if (line.socket)
-        return;
-    auto opened = sockets_(line.plan, identity_);
+Prober::Channel& Prober::open(Line& line, Kind kind) {
+    Channel& channel =
+        line.channels.try_emplace(kind, Channel{.line = &line, .kind = kind}).first->second;
+    if (channel.socket)
+        return channel;
+    auto opened = sockets_(line.plan, kind);
     if (!opened) {
-        line.socket_error = opened.error().what;
-        return;
+        channel.error = opened.error().what;
+        return channel;
     }
-    line.socket = std::move(opened.value());
-    line.socket_error.clear();
-    if (line.socket->fd() < 0)
-        return;
+    channel.socket = std::move(opened.value());
+    channel.error.clear();
+    if (channel.socket->fd() < 0)
+        return channel;
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = line.socket->fd();
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, line.socket->fd(), &event);
+    event.data.ptr = &channel;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, channel.socket->fd(), &event);
+    return channel;
 }
+
+void Prober::close_unused(Line& line) {
+    std::erase_if(line.channels, [&](const auto& entry) {
+        return std::ranges::none_of(
+            line.targets, [&](const Target& target) { return target.probe.kind == entry.first; });
+    });
+}
+
+// ---------------------------------------------------------------- sending
 
 Time Prober::jittered(Time from, core::Milliseconds interval) {
     const auto spread = std::chrono::duration_cast<Microseconds>(interval).count() / 10;
@@ -115,18 +160,16 @@ Time Prober::jittered(Time from, core::Milliseconds interval) {
     return from + interval + Microseconds(tenth(random_));
 }
 
-void Prober::send(Line& line, Target& target, Time now) {
-    // Keep the rate, but never send a burst for the time in which we slept.
-    const Time due = jittered(target.next_send, line.plan.interval);
-    target.next_send = due > now ? due : jittered(now, line.plan.interval);
-    open(line);
+void Prober::send(Line& line, Target& target, Time now, Microseconds patience) {
+    const Channel& channel = open(line, target.probe.kind);
     const std::uint16_t sequence = line.next_sequence++;
-    core::Result<Time> sent = core::Error{0, line.socket_error};
-    if (line.socket)
-        sent = line.socket->send(target.address,
-                                 encode_echo_request(line.plan.key.family, {identity_, sequence}));
+    if (target.burst.left != 0 && !target.burst.first)
+        target.burst.first = sequence;
+    core::Result<Time> sent = core::Error{0, channel.error};
+    if (channel.socket)
+        sent = channel.socket->send(target.probe, sequence);
     if (sent) {
-        target.window.sent(sequence, *sent);
+        target.window.sent(sequence, *sent, patience);
         target.send_error.clear();
     } else {
         target.window.failed(sequence, now);
@@ -134,44 +177,136 @@ void Prober::send(Line& line, Target& target, Time now) {
     }
 }
 
+void Prober::send_regular(Line& line, Target& target, Time now) {
+    // Keep the rate, but never send many for the time in which we slept.
+    const auto interval = interval_of(line.plan, target.probe);
+    const Time due = jittered(target.next_send, interval);
+    target.next_send = due > now ? due : jittered(now, interval);
+    const bool waits = target.burst.left != 0 || target.window.next_loss(now);
+    if (!is_heavy(target.probe.kind) || !waits)
+        send(line, target, now, Microseconds::max());
+}
+
+void Prober::send_of_burst(Line& line, Target& target, Time now) {
+    Burst& burst = target.burst;
+    if (is_heavy(target.probe.kind))
+        if (const auto decided = target.window.next_loss(now)) {
+            burst.next = *decided;
+            return;
+        }
+    send(line, target, now, burst.patience);
+    --burst.left;
+    burst.next = now + kBurstStep;
+}
+
+bool Prober::send_due(Line& line, Target& target, Time now) {
+    const bool regular = target.next_send <= now + together(interval_of(line.plan, target.probe));
+    const bool quick = target.burst.left != 0 && target.burst.next <= now;
+    if (regular)
+        send_regular(line, target, now);
+    if (quick)
+        send_of_burst(line, target, now);
+    return (regular || quick) && look(line, target, now);
+}
+
+void Prober::start_burst(Line& line, Time now, milliseconds least_patience) {
+    line.changed = true;
+    const bool under_way =
+        now < line.burst_until || std::ranges::any_of(line.targets, [](const Target& target) {
+            return target.burst.left != 0;
+        });
+    if (under_way)
+        return;
+    const std::uint32_t count = std::min(line.plan.fail_after, kMaxBurst);
+    for (Target& target : line.targets) {
+        const auto patience = patience_of(target.window, line.plan, least_patience);
+        target.burst = {.left = count, .next = now, .first = {}, .patience = patience};
+        if (is_heavy(target.probe.kind) && target.next_loss) {
+            // The one under way is the first of the burst.
+            target.window.hasten(now, patience);
+            target.next_loss = now; // to be looked at
+        }
+        const auto steps = static_cast<int>(count) - 1;
+        line.burst_until = std::max(line.burst_until, now + steps * kBurstStep + patience);
+    }
+}
+
+void Prober::burst(const core::ProbeKey& key, Time now) {
+    if (const auto line = lines_.find(key); line != lines_.end())
+        start_burst(*line->second, now, kMinPatience);
+}
+
+void Prober::note_traffic(const core::ProbeKey& key, Time now) {
+    const auto line = lines_.find(key);
+    if (line == lines_.end() || !line->second->plan.spares_probes)
+        return;
+    line->second->changed = true;
+    for (Target& target : line->second->targets)
+        if (target.answered && target.lost_in_row == 0)
+            target.next_send = std::max(
+                target.next_send, jittered(now, interval_of(line->second->plan, target.probe)));
+}
+
+// ---------------------------------------------------------------- what comes of it
+
 /// Has the target's part in a verdict changed since the last look?
-bool Prober::look(Target& target, Time now) {
+bool Prober::look(Line& line, Target& target, Time now) {
     target.next_loss = target.window.next_loss(now);
     const auto lost = target.window.consecutive_lost(now);
-    return std::exchange(target.lost_in_row, lost) != lost;
+    const auto before = std::exchange(target.lost_in_row, lost);
+    if (before == 0 && lost != 0 && target.answered && interval_of(line.plan, target.probe) > kRare)
+        start_burst(line, now, kMinPatienceAfterLoss);
+    return before != lost;
 }
 
-bool Prober::take_reply(Line& line, const Echo& echo, const Arrival& arrival, Time now) {
-    if (echo.identity != identity_)
+bool Prober::take_answer(Line& line, Target& target, const Outcome& outcome, Time now) {
+    if (!target.window.received(outcome.sequence, outcome.at))
         return false;
+    target.complaint.clear();
+    Burst& burst = target.burst;
+    constexpr std::uint16_t kHalf = 0x8000; // sequence numbers wrap
+    if (burst.first && static_cast<std::uint16_t>(outcome.sequence - *burst.first) < kHalf)
+        burst = {};
+    const bool first = !std::exchange(target.answered, true);
+    return look(line, target, now) || first;
+}
+
+void Prober::complain(Target& target, const Outcome& outcome, Time now) {
+    target.complaint = outcome.text;
+    target.complained = now;
+}
+
+/// What was refused an hour ago may be silent since. Not every probe brings a complaint, though:
+/// routers send them at a limited rate.
+std::string Prober::error_of(const Line& line, const Target& target, Time now) {
+    if (!target.send_error.empty())
+        return target.send_error;
+    const auto a_while = std::max<milliseconds>(
+        kComplaint, 3 * (interval_of(line.plan, target.probe) + line.plan.timeout));
+    return now - target.complained <= a_while ? target.complaint : "";
+}
+
+bool Prober::take(Channel& channel, const Outcome& outcome, Time now) {
     bool news = false;
-    for (Target& target : line.targets) {
-        if (target.address != arrival.from || !target.window.received(echo.sequence, arrival.at))
+    for (Target& target : channel.line->targets) {
+        if (target.probe.kind != channel.kind || target.probe.address != outcome.target)
             continue;
-        target.complaint.clear();
-        news |= !std::exchange(target.answered, true);
-        news |= look(target, now);
+        switch (outcome.kind) {
+        case Outcome::Kind::answered:
+            news |= take_answer(*channel.line, target, outcome, now);
+            break;
+        case Outcome::Kind::refused:
+            if (target.window.refused(outcome.sequence)) {
+                complain(target, outcome, now);
+                news |= look(*channel.line, target, now);
+            }
+            break;
+        case Outcome::Kind::complaint:
+            if (target.window.awaits(outcome.sequence))
+                complain(target, outcome, now);
+            break;
+        }
     }
-    return news;
-}
-
-void Prober::take_error(Line& line, const EchoError& error, const core::Address& from) const {
-    if (error.identifier != identity_.identifier)
-        return;
-    for (Target& target : line.targets)
-        if (target.address == error.target && target.window.awaits(error.sequence))
-            target.complaint = error.text + ", says " + from.to_string();
-}
-
-bool Prober::receive(Line& line, Time now) {
-    bool news = false;
-    const core::Family family = line.plan.key.family;
-    line.socket->receive([&](const Arrival& arrival) {
-        if (const auto echo = decode_echo_reply(family, arrival.packet))
-            news |= take_reply(line, *echo, arrival, now);
-        else if (const auto error = decode_echo_error(family, arrival.packet))
-            take_error(line, *error, arrival.from);
-    });
     return news;
 }
 
@@ -182,12 +317,10 @@ bool Prober::drain(Time now) {
     for (int round = 0; round < kDrainRounds; ++round) {
         const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 0);
         for (int i = 0; i < count; ++i) {
-            const int fd = ready[static_cast<std::size_t>(i)].data.fd;
-            const auto line = std::ranges::find_if(lines_, [fd](const auto& entry) {
-                return entry.second.socket && entry.second.socket->fd() == fd;
-            });
-            if (line != lines_.end())
-                news |= receive(line->second, now);
+            Channel& channel = *static_cast<Channel*>(ready[static_cast<std::size_t>(i)].data.ptr);
+            channel.line->changed = true;
+            channel.socket->receive(
+                [&](const Outcome& outcome) { news |= take(channel, outcome, now); });
         }
         if (count <= 0)
             break;
@@ -200,32 +333,63 @@ bool Prober::on_readable(Time now) {
     return std::exchange(untold_news_, false) || news;
 }
 
-bool Prober::on_time(Time now) {
-    bool news = on_readable(now);
-    for (auto& [key, line] : lines_)
-        for (Target& target : line.targets) {
-            const bool due = target.next_send <= now + together(line.plan.interval);
-            if (due)
-                send(line, target, now);
-            if (due || (target.next_loss && *target.next_loss <= now))
-                news |= look(target, now);
-        }
+bool Prober::find_losses(Line& line, Time now) {
+    bool news = false;
+    for (Target& target : line.targets)
+        if (target.next_loss && *target.next_loss <= now)
+            news |= look(line, target, now);
+    for (auto& [kind, channel] : line.channels)
+        if (channel.socket && channel.socket->oldest_pending())
+            channel.socket->give_up(now - line.plan.timeout);
     return news;
 }
 
-std::optional<Time> Prober::next_deadline() const {
+bool Prober::on_time(Time now) {
+    bool news = on_readable(now);
+    for (auto& [key, line] : lines_) {
+        const auto due = deadline_of(*line);
+        if (!due || *due > now + kTogether)
+            continue;
+        line->changed = true;
+        news |= find_losses(*line, now); // may start a burst, whose first probes are due now
+        for (Target& target : line->targets)
+            news |= send_due(*line, target, now);
+    }
+    return news;
+}
+
+std::optional<Time> Prober::next_of(const Line& line) {
     std::optional<Time> next;
     const auto consider = [&next](Time when) {
         if (!next || when < *next)
             next = when;
     };
+    for (const Target& target : line.targets) {
+        consider(target.next_send);
+        if (target.burst.left != 0)
+            consider(target.burst.next);
+        // Probes that went out together are lost together.
+        if (target.next_loss)
+            consider(std::chrono::ceil<milliseconds>(*target.next_loss));
+    }
+    for (const auto& [kind, channel] : line.channels)
+        if (const auto oldest = channel.socket ? channel.socket->oldest_pending() : std::nullopt)
+            consider(std::chrono::ceil<milliseconds>(*oldest + line.plan.timeout));
+    return next;
+}
+
+/// Answers change one line's at a time; there may be hundreds of others.
+std::optional<Time> Prober::deadline_of(const Line& line) {
+    if (std::exchange(line.changed, false))
+        line.deadline = next_of(line);
+    return line.deadline;
+}
+
+std::optional<Time> Prober::next_deadline() const {
+    std::optional<Time> next;
     for (const auto& [key, line] : lines_)
-        for (const Target& target : line.targets) {
-            consider(target.next_send);
-            // Probes that went out together are lost together.
-            if (target.next_loss)
-                consider(std::chrono::ceil<std::chrono::milliseconds>(*target.next_loss));
-        }
+        if (const auto mine = deadline_of(*line); mine && (!next || *mine < *next))
+            next = mine;
     return next;
 }
 
@@ -233,15 +397,14 @@ std::map<core::ProbeKey, std::vector<core::TargetFigures>> Prober::figures(Time 
     untold_news_ |= drain(now);
     std::map<core::ProbeKey, std::vector<core::TargetFigures>> all;
     for (auto& [key, line] : lines_) {
-        if (line.targets.empty())
+        if (line->targets.empty())
             continue;
         auto& targets = all[key];
-        targets.reserve(line.targets.size());
-        for (Target& target : line.targets) {
+        targets.reserve(line->targets.size());
+        for (Target& target : line->targets) {
             targets.push_back(target.window.figures(now));
-            targets.back().target = target.address;
-            targets.back().last_error =
-                target.send_error.empty() ? target.complaint : target.send_error;
+            targets.back().target = target.probe;
+            targets.back().last_error = error_of(*line, target, now);
         }
     }
     return all;

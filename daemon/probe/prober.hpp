@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The prober sends echo requests by every line to all its targets, in parallel, and keeps the
-// windows from which the lines are judged. Each target has its own schedule, spread over the
-// interval and jittered by a tenth so that targets and lines never fall into step; what falls due
-// within ten milliseconds goes out together, so that many lines do not mean as many wake-ups.
+// The prober sends probes by every line to all its targets, in parallel, and keeps the windows from
+// which the lines are judged. Each target has its own schedule, spread over the interval and
+// jittered by a tenth so that targets and lines never fall into step; what falls due within ten
+// milliseconds goes out together, so that many lines do not mean as many wake-ups.
+//
+// A burst decides quickly whether a line works: probes to all its targets in quick succession,
+// whose timeouts follow from the round-trip times that are known. The owner asks for one when it
+// has a suspicion; the prober itself when a probe is lost of a target that is asked only now and
+// then. The other way round, a plan may let traffic that comes back stand for probes
+// (note_traffic).
+//
 // It knows no event loop: the owner watches fd(), and calls on_time() when next_deadline() has
 // come. Before it judges a probe lost it looks whether the reply waits unread, so an owner that was
 // busy elsewhere sees no losses of its own making. One thread.
@@ -12,14 +19,13 @@
 #include "core/desired.hpp"
 #include "core/observation.hpp"
 #include "core/privileges.hpp"
-#include "probe/icmp_codec.hpp"
 #include "probe/probe_socket.hpp"
 #include "probe/probe_window.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +43,18 @@ public:
     /// with empty ones, since the old figures are of another path.
     void set_plan(const std::vector<core::ProbePlan>& plans, Time now);
 
+    /// Probes every target of the line `fail_after` times (at most ten), 15 ms apart, from now on,
+    /// beside the regular probes. They time out after twice the average round-trip time and four
+    /// times its deviation, or twice the newest if that is more, but not before 50 ms (250 ms when
+    /// the prober itself began, for a lost probe). A target that answers one needs no more of them.
+    /// Web servers are asked one thing at a time, each as soon as the last is lost.
+    /// Nothing happens while the last burst is under way, that is, undecided.
+    /// next_deadline() is another afterwards, at once.
+    void burst(const core::ProbeKey& key, Time now);
+    /// Traffic comes back by the line. If the plan spares probes, those of its targets that answer
+    /// are asked again one interval from now, not before.
+    void note_traffic(const core::ProbeKey& key, Time now);
+
     /// Readable when a reply has arrived.
     int fd() const { return epoll_; }
     /// on_readable() and on_time() tell whether a target has begun to answer, lost a probe, or
@@ -51,39 +69,66 @@ public:
     std::map<core::ProbeKey, std::vector<core::TargetFigures>> figures(Time now);
 
 private:
+    struct Burst {
+        std::uint32_t left = 0; ///< probes yet to be sent
+        Time next{};
+        std::optional<std::uint16_t> first; ///< sequence number, once one is out
+        Microseconds patience{};
+    };
     struct Target {
-        core::Address address;
+        core::ProbeTarget probe;
         ProbeWindow window;
         Time next_send{};
-        std::optional<Time> next_loss;
-        std::string send_error;        ///< of the last probe
-        std::string complaint;         ///< what came back instead of a reply
+        std::optional<Time> next_loss = {};
+        std::string send_error = {};   ///< of the last probe
+        std::string complaint = {};    ///< what came back instead of a reply
+        Time complained{};             ///< when it did
         std::uint32_t lost_in_row = 0; ///< when last looked
         bool answered = false;
+        Burst burst = {};
+    };
+    struct Line;
+    /// All probes of one kind.
+    struct Channel {
+        Line* line = nullptr;
+        core::ProbeTarget::Kind kind{};
+        /// Null: could not be opened, tried again with each send.
+        std::unique_ptr<ProbeSocket> socket = {};
+        std::string error = {};
     };
     struct Line {
         core::ProbePlan plan;
-        /// Null: could not be opened, tried again with each send.
-        std::unique_ptr<ProbeSocket> socket;
-        std::string socket_error;
+        std::map<core::ProbeTarget::Kind, Channel> channels;
         std::uint16_t next_sequence = 0;
         std::vector<Target> targets;
+        Time burst_until{}; ///< all probes of the last burst are decided then
+        /// When something is to be done for this line; computed again when `changed`.
+        mutable std::optional<Time> deadline;
+        mutable bool changed = true;
     };
+    static std::optional<Time> deadline_of(const Line& line);
+    static std::optional<Time> next_of(const Line& line);
 
-    void open(Line& line);
+    Channel& open(Line& line, core::ProbeTarget::Kind kind);
+    static void close_unused(Line& line);
     void add_targets(Line& line, std::vector<Target> kept, Time now);
-    void send(Line& line, Target& target, Time now);
+    void send(Line& line, Target& target, Time now, Microseconds patience);
+    void send_regular(Line& line, Target& target, Time now);
+    void send_of_burst(Line& line, Target& target, Time now);
+    static void start_burst(Line& line, Time now, core::Milliseconds least_patience);
+    bool send_due(Line& line, Target& target, Time now);
     bool drain(Time now);
-    bool receive(Line& line, Time now);
-    bool take_reply(Line& line, const Echo& echo, const Arrival& arrival, Time now);
-    void take_error(Line& line, const EchoError& error, const core::Address& from) const;
-    static bool look(Target& target, Time now);
+    static bool take(Channel& channel, const Outcome& outcome, Time now);
+    static void complain(Target& target, const Outcome& outcome, Time now);
+    static std::string error_of(const Line& line, const Target& target, Time now);
+    static bool take_answer(Line& line, Target& target, const Outcome& outcome, Time now);
+    static bool look(Line& line, Target& target, Time now);
+    static bool find_losses(Line& line, Time now);
     Time jittered(Time from, core::Milliseconds interval);
 
     ProbeSocketFactory sockets_;
     int epoll_ = -1;
-    std::map<core::ProbeKey, Line> lines_;
-    EchoIdentity identity_;
+    std::map<core::ProbeKey, std::unique_ptr<Line>> lines_;
     std::minstd_rand random_;
     bool untold_news_ = false;
 };

@@ -9,7 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kResolveAgain = 1s;
+constexpr std::chrono::milliseconds kResolveAgain = 1s;
+/// The kernel gives a gateway up after some three seconds of asking; asking again begins anew.
+constexpr std::chrono::milliseconds kLocateAgain = 5s;
 
 std::string line_name(const core::ProbeKey& key) {
     return "uplink " + key.uplink + " " + core::to_string(key.family);
@@ -40,7 +42,7 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
     history_.marks = snapshot.marks;
     for (const auto& [key, line] : snapshot.lines) {
         core::LineHistory& history = history_.lines[key];
-        history.health = {line.state, now, "as before the restart", std::nullopt};
+        history.health = {.state = line.state, .since = now, .reason = "as before the restart"};
         history.carried = line.carried;
         history.owes_flows = !line.carried;
     }
@@ -55,6 +57,7 @@ Snapshot Engine::snapshot() const {
 
 void Engine::update(Time now) {
     seen_.probes = sensors_.probe_figures(now);
+    date_neighbours(now);
     const auto config =
         stopping_ || !config_->enabled ? std::make_shared<const core::Config>() : config_;
     decision_ = core::decide(*config, seen_, history_, now);
@@ -74,39 +77,46 @@ void Engine::remember() {
         if (events_.size() > kEventsKept)
             events_.pop_front();
     }
-    verdicts_.clear();
+    verdicts_ = verdicts();
+}
+
+std::map<core::ProbeKey, Engine::Told> Engine::verdicts() const {
+    std::vector<const core::Line*> lines;
     for (const core::LineReport& report : decision_.lines)
-        if (const auto found = seen_.probes.find(report.line.key()); found != seen_.probes.end())
-            verdicts_[report.line.key()] =
-                core::judge(found->second, report.line.uplink->timing.fail_after).kind;
+        lines.push_back(&report.line);
+    std::map<core::ProbeKey, Told> told;
+    for (const auto& [key, verdict] : core::verdicts_of(lines, seen_))
+        told[key] = {verdict.kind, verdict.fault, verdict.narrow};
+    return told;
 }
 
 void Engine::restart_line(const std::string& uplink) {
     for (const core::Family family : core::kFamilies)
         if (const auto line = history_.lines.find({uplink, family}); line != history_.lines.end())
-            line->second.health = {core::State::init, updated_, "restarted", std::nullopt};
+            line->second.health = {
+                .state = core::State::init, .since = updated_, .reason = "restarted"};
     probes_.clear(); // the next update() tells the probers everything again
 }
 
+void Engine::clear_penalty(const std::string& uplink) {
+    for (const core::Family family : core::kFamilies)
+        if (const auto line = history_.lines.find({uplink, family}); line != history_.lines.end())
+            line->second.health.penalty = {};
+}
+
 bool Engine::verdicts_changed(Time now) {
-    const auto figures = sensors_.probe_figures(now);
-    for (const core::LineReport& report : decision_.lines) {
-        const auto key = report.line.key();
-        const auto found = figures.find(key);
-        const auto known = verdicts_.find(key);
-        if (found == figures.end())
-            continue;
-        const auto kind = core::judge(found->second, report.line.uplink->timing.fail_after).kind;
-        if (known == verdicts_.end() || known->second != kind)
-            return true;
-    }
-    return false;
+    seen_.probes = sensors_.probe_figures(now);
+    return verdicts() != verdicts_;
 }
 
 void Engine::steer_sensors(Time now) {
     if (decision_.desired.probes != probes_) {
         probes_ = decision_.desired.probes;
         sensors_.set_probes(probes_, now);
+    }
+    if (decision_.desired.bfd != bfd_) {
+        bfd_ = decision_.desired.bfd;
+        sensors_.set_bfd(bfd_);
     }
     std::set<std::uint32_t> tables;
     for (const auto& [name, table] : history_.tables)
@@ -121,31 +131,51 @@ void Engine::steer_sensors(Time now) {
     resolve_gateways(now);
 }
 
-/// A line about to be used again must not wait for ARP or ND with its first packet.
+/// A line about to be used again must not wait for ARP or ND with its first packet; and a line that
+/// failed failed at the gateway or beyond it, which only a gateway that is asked now can tell.
 void Engine::resolve_gateways(Time now) {
     for (const core::LineReport& report : decision_.lines) {
         const core::Line& line = report.line;
-        if (report.health.state != core::State::hold || !line.gateway || !line.resolves_gateway)
+        if (!line.gateway || !line.resolves_gateway)
             continue;
         const core::NeighbourKey key{line.ifindex, *line.gateway};
         const auto found = seen_.neighbours.find(key);
         const bool resolved =
             found != seen_.neighbours.end() && (found->second == core::NeighbourState::reachable ||
                                                 found->second == core::NeighbourState::stale);
+        const bool unlocated =
+            report.health.state == core::State::down && report.health.fault == core::Fault::unknown;
+        const bool unresolved = report.health.state == core::State::hold && !resolved;
         const auto last = resolved_.find(key);
-        if (resolved || (last != resolved_.end() && now < last->second + kResolveAgain))
+        const auto pause = unlocated ? kLocateAgain : kResolveAgain;
+        if ((!unlocated && !unresolved) || (last != resolved_.end() && now < last->second + pause))
             continue;
         resolved_[key] = now;
         sensors_.resolve(key);
     }
 }
 
+/// The kernel says what the neighbours' states are, not since when.
+void Engine::date_neighbours(Time now) {
+    std::erase_if(seen_.neighbour_since,
+                  [&](const auto& entry) { return !seen_.neighbours.contains(entry.first); });
+    for (const auto& [key, state] : seen_.neighbours) {
+        const auto before = neighbours_.find(key);
+        if (before != neighbours_.end() && before->second != state)
+            seen_.neighbour_since[key] = now;
+    }
+    neighbours_ = seen_.neighbours;
+}
+
 Wanted Engine::wanted() const {
     Wanted wanted{.desired = decision_.desired,
                   .lowered = core::lower(decision_.desired.rules,
                                          core::internal_prefixes(*decided_config_), seen_),
-                  .stale = decision_.stale,
+                  .stale = {},
                   .untranslated = {}};
+    // Who leaves does not wait for flows: without translation none of them goes on anyway.
+    if (!stopping_)
+        wanted.stale = decision_.stale;
     for (const core::Family family : core::kFamilies) {
         const bool translates =
             std::ranges::any_of(wanted.desired.nat.lines, [family](const core::LineNat& line) {
@@ -158,19 +188,34 @@ Wanted Engine::wanted() const {
     return wanted;
 }
 
-/// A line's debt is settled when all its ranges are; one that failed is tried again.
+/// A line's debt is settled when all that it owes has been forgotten.
 void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
-    std::map<core::ProbeKey, std::size_t> open;
-    for (const core::StaleFlows& stale : decision_.stale)
-        if (std::ranges::find(history_.vanished, stale) == history_.vanished.end())
-            ++open[stale.line];
+    const auto vanished = history_.vanished;
+    const auto is_open = [&](const core::StaleFlows& stale) {
+        return !stale.movable_only && std::ranges::find(vanished, stale) == vanished.end() &&
+               !reconciler_.is_forgotten(stale);
+    };
     for (const ForgottenFlows& done : forgotten) {
-        const core::StaleFlows& stale = done.stale;
-        if (std::erase(history_.vanished, stale) == 0 && --open[stale.line] == 0)
-            history_.lines[stale.line].owes_flows = false;
-        forgotten_[stale.line] = done;
-        log_(Level::info, "forgot the " + object_of(stale) + ": " + stale.reason);
+        const core::ProbeKey& key = done.stale.line;
+        const bool open = std::ranges::any_of(decision_.stale, [&](const core::StaleFlows& stale) {
+            return stale.line == key && is_open(stale);
+        });
+        const auto line = history_.lines.find(key);
+        if (line != history_.lines.end() && std::erase(line->second.moving, done.stale) != 0) {
+            log_(Level::info, "moved the " + object_of(done.stale) + ": " + done.stale.reason);
+            continue;
+        }
+        if (done.owed && std::erase(history_.vanished, done.stale) == 0 && !open &&
+            line != history_.lines.end())
+            line->second.owes_flows = false;
+        forgotten_[key] = done;
+        log_(Level::info, "forgot the " + object_of(done.stale) + ": " + done.stale.reason);
     }
+}
+
+std::optional<Time> Engine::drains_since(const core::ProbeKey& key) const {
+    const auto line = history_.lines.find(key);
+    return line == history_.lines.end() ? std::nullopt : line->second.drains_since;
 }
 
 std::optional<Time> Engine::next_deadline() const {

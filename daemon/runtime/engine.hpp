@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace multihomed::runtime {
@@ -27,6 +28,7 @@ struct Sensors {
     std::function<void(const std::set<std::uint32_t>&, const std::vector<core::NeighbourKey>&)>
         set_interest;
     std::function<void(const core::NeighbourKey&)> resolve;
+    std::function<void(const std::vector<core::BfdPlan>&)> set_bfd;
 };
 
 /// What survives the process: see runtime/snapshot.hpp.
@@ -72,6 +74,9 @@ public:
     void update(Time now);
     /// Puts an uplink's lines through evaluation anew, as if they had just been configured.
     void restart_line(const std::string& uplink);
+    void clear_penalty(const std::string& uplink);
+    /// Takes the preferred line back, once, where nothing fails back.
+    void fail_back() { history_.fails_back = true; }
     /// Have the probes of any line changed its verdict since the last update()?
     bool verdicts_changed(Time now);
     /// When update() is due although nothing happens.
@@ -86,13 +91,19 @@ public:
     std::map<core::ProbeKey, std::vector<core::TargetFigures>> probe_figures(Time now) const {
         return sensors_.probe_figures(now);
     }
+    /// Since when flows of a line go on while another carries new ones.
+    std::optional<Time> drains_since(const core::ProbeKey& key) const;
     const std::deque<Event>& events() const { return events_; }
     const std::map<core::ProbeKey, ForgottenFlows>& last_forgotten() const { return forgotten_; }
 
 private:
     void remember();
+    /// What of a verdict makes a new decision worth while.
+    using Told = std::tuple<core::Verdict::Kind, core::Fault, bool>;
+    std::map<core::ProbeKey, Told> verdicts() const;
     void steer_sensors(Time now);
     void resolve_gateways(Time now);
+    void date_neighbours(Time now);
     void settle_debts(const std::vector<ForgottenFlows>& forgotten);
     Wanted wanted() const;
 
@@ -108,10 +119,12 @@ private:
     std::shared_ptr<const core::Config> decided_config_;
     core::Decision decision_;
     std::vector<core::ProbePlan> probes_;
+    std::vector<core::BfdPlan> bfd_;
     std::set<std::uint32_t> tables_;
     std::vector<core::NeighbourKey> gateways_;
-    std::map<core::ProbeKey, core::Verdict::Kind> verdicts_;
+    std::map<core::ProbeKey, Told> verdicts_;
     std::map<core::NeighbourKey, Time> resolved_;
+    std::map<core::NeighbourKey, core::NeighbourState> neighbours_;
     std::deque<Event> events_;
     std::map<core::ProbeKey, ForgottenFlows> forgotten_;
 };

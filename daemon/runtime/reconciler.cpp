@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 constexpr auto kStagePatience = 300ms;
 /// A route on its way through zebra may still come into the kernel this long after it was sent.
 constexpr auto kUnderWay = 1s;
-constexpr auto kSweepAgain = 100ms;
 constexpr auto kRetry = 1s;
 
 const std::string kNatObject = "nftables table inet multihome";
@@ -33,17 +32,6 @@ std::optional<std::uint32_t> ifindex_of(const core::Observation& seen, const std
     if (found == seen.interfaces.end())
         return std::nullopt;
     return found->second.index;
-}
-
-/// Do the addresses that a line had lost stand on an interface again?
-bool is_own_again(const core::StaleFlows& stale, const core::Observation& seen) {
-    if (!stale.address_gone)
-        return false;
-    return std::ranges::any_of(seen.interfaces, [&](const auto& entry) {
-        return std::ranges::any_of(entry.second.addresses, [&](const core::InterfaceAddress& own) {
-            return core::contains(stale.translated_to, own.address);
-        });
-    });
 }
 
 bool is_default(const core::Route& route) {
@@ -103,8 +91,24 @@ bool translates_more(const core::NatPlan& now, const std::optional<core::NatPlan
     return !now.lines.empty() &&
            (!before || before->internal != now.internal ||
             std::ranges::any_of(now.lines, [&](const core::LineNat& line) {
-                return std::ranges::find(before->lines, line) == before->lines.end();
+                return std::ranges::none_of(before->lines, [&](core::LineNat other) {
+                    other.dead = line.dead; // has nothing to do with translation
+                    return other == line;
+                });
             }));
+}
+
+/// Takes the dead lines from what is applied.
+void keep_dead(core::NatPlan& plan, const std::optional<core::NatPlan>& applied) {
+    for (core::LineNat& line : plan.lines) {
+        line.dead = {};
+        if (!applied)
+            continue;
+        const auto stood =
+            std::ranges::find(applied->lines, line.interface, &core::LineNat::interface);
+        if (stood != applied->lines.end())
+            line.dead = stood->dead;
+    }
 }
 
 /// Does the guard of `applied` watch every line of `wanted`? It may not know all of its sources
@@ -117,13 +121,6 @@ bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan
 }
 
 } // namespace
-
-std::string object_of(const core::StaleFlows& stale) {
-    const std::string flows =
-        "flows of " + stale.line.uplink + " " + core::to_string(stale.line.family);
-    return stale.mark != 0 ? flows
-                           : flows + " translated to " + stale.translated_to.first.to_string();
-}
 
 std::chrono::milliseconds Status::patience() const {
     constexpr unsigned kSteps = 5;
@@ -147,24 +144,34 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     deadline_.reset();
     settled_ = false;
     missing_ = 0;
-    sweep_again(seen, now);
+    flows_.collect(now);
+    flows_.sweep_again(seen, wanted_.desired.nat, now);
     write_names(now);
     write_sysctls(now);
-    const bool translated = settle_nat(seen, now);
-    forget_untranslated(now);
+    const bool translated = settle_nat(seen, now, Dead::as_applied);
+    flows_.forget_untranslated(now);
     const core::KernelIndex kernel(seen);
     const bool stands = translated && seen.dataplane.known && settle_routes(kernel, now) &&
                         settle_rules(kernel, now);
     // Flows wait for nothing but the kernel's own evidence, which may be there before zebra moves;
     // but without any translation their successors would leave untranslated.
-    auto forgotten = applied_nat_ ? forget_flows(seen, now) : std::vector<ForgottenFlows>{};
-    if (!stands)
-        return forgotten;
-    adopt_leftovers(seen);
-    const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
-    settled_ = cleared && missing_ == 0 && !nat_lingers_ &&
-               failures_.size() == failures_.count(kNamesObject);
-    return forgotten;
+    if (applied_nat_)
+        flows_.forget_stale(wanted_.stale, seen, now);
+    if (const auto due = flows_.next_deadline())
+        wake(*due);
+    if (stands) {
+        (void)settle_nat(seen, now, Dead::as_wanted);
+        adopt_leftovers(seen);
+        const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
+        settled_ = cleared && missing_ == 0 && !nat_lingers_ && flows_.settled() &&
+                   failures_.size() == failures_.count(kNamesObject);
+    }
+    return flows_.take_forgotten();
+}
+
+void Reconciler::order_forgetting(const core::ProbeKey& line,
+                                  const core::AddressRange& translated_to) {
+    flows_.order({line, 0, translated_to, false, "by command"});
 }
 
 void Reconciler::wake(Time when) {
@@ -231,14 +238,15 @@ void Reconciler::write_sysctls(Time now) {
         wake(sysctl_retry_.emplace(now + kRetry));
 }
 
-bool Reconciler::settle_nat(const core::Observation& seen, Time now) {
+bool Reconciler::settle_nat(const core::Observation& seen, Time now, Dead dead) {
     const auto reached = [&](const std::string& interface, core::Family family) {
         return is_under_way(interface, now) || is_routed(seen, interface, family);
     };
-    const core::NatPlan plan = applied_nat_
-                                   ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
-                                   : wanted_.desired.nat;
+    core::NatPlan plan = applied_nat_ ? with_lingering(wanted_.desired.nat, *applied_nat_, reached)
+                                      : wanted_.desired.nat;
     nat_lingers_ = !(plan == wanted_.desired.nat);
+    if (dead == Dead::as_applied)
+        keep_dead(plan, applied_nat_);
     if (rests(nat_retry_, now))
         return guards_all(applied_nat_, plan);
     const auto result = change_nat(plan);
@@ -277,28 +285,13 @@ core::Result<void> Reconciler::change_nat(const core::NatPlan& plan) {
     const auto result = plan.lines.empty() ? appliers_.nat.remove() : appliers_.nat.apply(plan);
     if (!result)
         return result;
-    if (nat_changed_ || translates_more(plan, applied_nat_))
-        untranslated_ = wanted_.untranslated;
+    if (plan.lines.empty())
+        flows_.owe_untranslated({});
+    else if (nat_changed_ || translates_more(plan, applied_nat_))
+        flows_.owe_untranslated(wanted_.untranslated);
     nat_changed_ = false;
     applied_nat_ = plan;
     return {};
-}
-
-/// Flows that began before their translation stood would stay untranslated for as long as they
-/// live.
-void Reconciler::forget_untranslated(Time now) {
-    if (rests(untranslated_retry_, now))
-        return;
-    core::Result<void> result;
-    std::erase_if(untranslated_, [&](const core::FlowSelector& flows) {
-        const auto done = appliers_.flows.forget(flows);
-        if (!done)
-            result = done.error();
-        return done.has_value();
-    });
-    record("untranslated flows", result);
-    if (!result)
-        wake(untranslated_retry_.emplace(now + kRetry));
 }
 
 bool Reconciler::needs_sending(Status& status, bool present, Time now) {
@@ -333,7 +326,7 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
             route_status_[route.key()] = Status{};
         Status& status = route_status_[route.key()];
         if (fresh || needs_sending(status, present, now)) {
-            appliers_.routing.add(route);
+            appliers_.routing.add(groups_.next(route));
             sent_routes_[route.key()] = route;
             if (is_default(route))
                 for (const core::Nexthop& nexthop : route.nexthops)
@@ -380,62 +373,6 @@ bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
         rules_announced_ = true;
     }
     return settled;
-}
-
-void Reconciler::sweep_again(const core::Observation& seen, Time now) {
-    std::erase_if(sweeps_, [&](const auto& sweep) {
-        const auto& [when, stale] = sweep;
-        if (now < when)
-            return false;
-        // What has come back since may have new flows, which are well.
-        if (!core::may_forget(stale, seen) || is_own_again(stale, seen))
-            return true;
-        if (const auto done = appliers_.flows.forget(core::selector_of(stale)); !done)
-            log_(Level::warning, "second sweep of stale flows: " + done.error().what);
-        return true;
-    });
-    for (const auto& sweep : sweeps_)
-        wake(sweep.first);
-}
-
-std::vector<ForgottenFlows> Reconciler::forget_flows(const core::Observation& seen, Time now) {
-    std::vector<ForgottenFlows> forgotten;
-    drop_settled_debts();
-    for (const core::StaleFlows& stale : wanted_.stale) {
-        const std::string object = object_of(stale);
-        const auto retry = flow_retry_.find(object);
-        if (retry != flow_retry_.end() && now < retry->second) {
-            wake(retry->second);
-            continue;
-        }
-        if (!core::may_forget(stale, seen))
-            continue;
-        const auto selector = core::selector_of(stale);
-        const auto done = appliers_.flows.forget(selector);
-        record(object, done ? core::Result<void>() : core::Result<void>(done.error()));
-        if (!done) {
-            flow_retry_[object] = now + kRetry;
-            wake(now + kRetry);
-            continue;
-        }
-        flow_retry_.erase(object);
-        sweeps_.emplace_back(now + kSweepAgain, stale);
-        wake(now + kSweepAgain);
-        forgotten.push_back({stale, *done});
-    }
-    return forgotten;
-}
-
-/// A failure to forget is no problem any more when nothing is owed.
-void Reconciler::drop_settled_debts() {
-    std::erase_if(flow_retry_, [&](const auto& retry) {
-        const std::string& object = retry.first;
-        const bool owed = std::ranges::any_of(
-            wanted_.stale, [&](const auto& stale) { return object_of(stale) == object; });
-        if (!owed)
-            failures_.erase(object);
-        return !owed;
-    });
 }
 
 /// What bears our protocol number and nobody wants was left by a predecessor.
@@ -511,7 +448,7 @@ void Reconciler::note(const core::Rule& rule, apply::Note what, const std::strin
 }
 
 std::vector<Problem> Reconciler::problems() const {
-    std::vector<Problem> problems;
+    std::vector<Problem> problems = flows_.problems();
     for (const auto& [object, reason] : failures_)
         problems.push_back({object, reason});
     for (const auto& [key, status] : route_status_)

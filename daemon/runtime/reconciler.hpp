@@ -6,16 +6,18 @@
 // change must reach the kernel; a stage that is not settled ends the step, and the kernel's own
 // report of what it holds starts the next one:
 //
-//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> removal of rules, of
-//   routes
+//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> who has to be told that
+//   a line is dead -> removal of rules, of routes
 //
 // NAT and guard come first because they depend on configuration and addresses only, never on a
 // line's state: a line that has them before any route leads to it cannot leak an untranslated
 // packet, and in a failover there is nothing to do for them. What is to be removed from them
-// lingers until no route leads there. Nothing is removed before its successor stands. Each failure
-// stays with its object, with the kernel's words, and is tried again with a growing delay; it never
-// holds up other objects for long. One exception: while a line's guard cannot be set up at all, no
-// route may lead to that line, and routing stays as it is.
+// lingers until no route leads there. Which lines are dead is the one thing in that table that does
+// depend on their state; nothing waits for it. Nothing is removed before its successor stands. Each
+// failure stays with its object, with the kernel's words, and is tried again with a growing delay;
+// it never holds up other objects for long. One exception: while a line's guard cannot be set up at
+// all, no route may lead to that line, and routing stays as it is. Stale flows hold up nothing
+// either: they are forgotten elsewhere (runtime/flow_debts.hpp), and a later step hears of it.
 #pragma once
 
 #include "apply/flow_applier.hpp"
@@ -26,7 +28,9 @@
 #include "core/decide.hpp"
 #include "core/kernel_view.hpp"
 #include "core/lower.hpp"
+#include "runtime/flow_debts.hpp"
 #include "runtime/log.hpp"
+#include "runtime/nexthop_groups.hpp"
 
 #include <map>
 #include <optional>
@@ -34,8 +38,6 @@
 #include <vector>
 
 namespace multihomed::runtime {
-
-using core::Time;
 
 struct Appliers {
     apply::RoutingApplier& routing;
@@ -58,12 +60,6 @@ struct Status {
     std::chrono::milliseconds patience() const;
 };
 
-/// One thing to be mended, for `show`.
-struct Problem {
-    std::string object;
-    std::string reason;
-};
-
 struct Wanted {
     core::Desired desired;
     core::Lowered lowered;
@@ -71,21 +67,14 @@ struct Wanted {
     std::vector<core::FlowSelector> untranslated;
 };
 
-/// "flows of charter ipv4", or those of them that were translated to an address; for people.
-std::string object_of(const core::StaleFlows& stale);
-
-struct ForgottenFlows {
-    core::StaleFlows stale;
-    apply::ForgetReport report;
-};
-
 class Reconciler {
 public:
-    Reconciler(Appliers appliers, Log log) : appliers_(appliers), log_(std::move(log)) {}
+    Reconciler(Appliers appliers, Log log)
+        : appliers_(appliers), log_(log), flows_(appliers.flows, log) {}
 
     /// A new wanted world; counts as a new generation if it differs.
     void want(Wanted wanted);
-    /// Does what can be done now. Returns the flows that were forgotten.
+    /// Does what can be done now. Returns the flows that have been forgotten since the last time.
     std::vector<ForgottenFlows> step(const core::Observation& seen, Time now);
     /// When step() has something to do although nothing happens.
     std::optional<Time> next_deadline() const { return deadline_; }
@@ -99,6 +88,16 @@ public:
     void suspect_nat() { nat_suspect_ = true; }
     /// Sysctls are not announced when somebody changes them: look at the next step().
     void suspect_sysctls() { sysctls_suspect_ = true; }
+
+    /// The applier of flows has something to tell; the next step() acts on it.
+    void collect_flows(Time now) { flows_.collect(now); }
+    /// Begins to forget the translated flows of a line, because somebody says so.
+    void order_forgetting(const core::ProbeKey& line, const core::AddressRange& translated_to);
+    /// Have these stale flows been forgotten?
+    bool is_forgotten(const core::StaleFlows& stale) const { return flows_.is_forgotten(stale); }
+
+    /// No flows are being forgotten that are to be, and none could not be.
+    bool flows_settled() const { return flows_.settled(); }
 
     /// Everything wanted stands and nothing else of ours does.
     bool settled() const { return settled_; }
@@ -115,15 +114,12 @@ public:
 private:
     void write_names(Time now);
     void write_sysctls(Time now);
-    bool settle_nat(const core::Observation& seen, Time now);
+    enum class Dead : std::uint8_t { as_applied, as_wanted };
+    bool settle_nat(const core::Observation& seen, Time now, Dead dead);
     bool is_under_way(const std::string& interface, Time now);
     core::Result<void> change_nat(const core::NatPlan& plan);
-    void forget_untranslated(Time now);
     bool settle_routes(const core::KernelIndex& kernel, Time now);
     bool settle_rules(const core::KernelIndex& kernel, Time now);
-    std::vector<ForgottenFlows> forget_flows(const core::Observation& seen, Time now);
-    void drop_settled_debts();
-    void sweep_again(const core::Observation& seen, Time now);
     void adopt_leftovers(const core::Observation& seen);
     bool remove_rules(const core::KernelIndex& kernel, Time now);
     bool remove_routes(const core::KernelIndex& kernel, Time now);
@@ -147,6 +143,7 @@ private:
     std::map<core::Route::Key, core::Route> sent_routes_;
     std::map<core::Route::Key, Status> route_status_;
     std::map<core::Rule, Status> rule_status_;
+    NexthopGroups groups_;
     std::optional<core::NatPlan> applied_nat_;
     bool nat_suspect_ = true;
     bool nat_changed_ = false; ///< by somebody, and not yet put right
@@ -154,18 +151,13 @@ private:
     std::optional<Time> nat_retry_;
     /// By interface: when zebra was last given a default that leads there.
     std::map<std::string, Time> default_sent_;
-    /// Flows that began before their translation stood, not yet forgotten.
-    std::vector<core::FlowSelector> untranslated_;
-    std::optional<Time> untranslated_retry_;
+    FlowDebts flows_;
     /// Absent: a predecessor's may stand.
     std::optional<std::vector<core::TableName>> written_names_;
     std::optional<Time> names_retry_;
     std::vector<core::Sysctl> written_sysctls_;
     bool sysctls_suspect_ = true;
     std::optional<Time> sysctl_retry_;
-    /// Forgotten a moment ago; swept once more for packets that were under way.
-    std::vector<std::pair<Time, core::StaleFlows>> sweeps_;
-    std::map<std::string, Time> flow_retry_;
     std::map<std::string, std::string> failures_; ///< by object
     std::optional<Time> deadline_;
 };

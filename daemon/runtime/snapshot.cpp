@@ -101,7 +101,8 @@ core::Result<void> decode_lines(const saved::SavedState& from,
 core::Result<void> decode_sysctls(const saved::SavedState& from, apply::SysctlHolds& to) {
     for (const saved::Sysctl& sysctl : from.sysctls()) {
         const auto family = parse_family(sysctl.family());
-        if (!family || !is_interface_name(sysctl.interface()) || !is_sysctl_name(sysctl.name()))
+        const bool named = sysctl.interface().empty() || is_interface_name(sysctl.interface());
+        if (!family || !named || !is_sysctl_name(sysctl.name()))
             return useless("sysctl '" + sysctl.name() + "'");
         to[{*family, sysctl.interface(), sysctl.name()}] = {sysctl.original(), sysctl.ours()};
     }

@@ -3,6 +3,7 @@
 // The lines and the whole: `show multihome` and `show multihome uplink`.
 #include "runtime/status.hpp"
 
+#include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "runtime/status_parts.hpp"
 
@@ -12,11 +13,13 @@ namespace multihomed::runtime {
 
 namespace {
 
+/// Outages that are over are not among the loss, as in the judgement of a line.
 std::optional<double> loss_percent(const core::TargetFigures& figures) {
-    const std::uint32_t decided = figures.received + figures.lost;
+    const std::uint32_t over = figures.consecutive_lost == 0 ? figures.outage_lost : 0;
+    const std::uint32_t decided = figures.received + figures.lost - over;
     if (decided == 0)
         return std::nullopt;
-    return std::round(1000.0 * figures.lost / decided) / 10.0;
+    return std::round(1000.0 * (figures.lost - over) / decided) / 10.0;
 }
 
 /// What the functions below take from: the engine, and what changes while it rests.
@@ -57,7 +60,10 @@ void fill(status::Line& to, const View& view, const core::LineReport& report) {
     to.set_state(core::to_string(report.health.state));
     to.set_seconds(seconds_of(view.now - report.health.since));
     to.set_reason(report.health.reason);
+    to.set_fault(core::to_string(report.health.fault));
     to.set_carries(report.carries);
+    if (const auto since = view.engine.drains_since(key))
+        to.set_drains_seconds(seconds_of(view.now - *since));
     to.set_stands_by(report.stands_by);
     if (!report.line.blocked)
         fill_figures(to, view.figures_of(key));
@@ -98,6 +104,7 @@ void fill_settlement(status::Settlement& to, const Engine& engine) {
     to.set_generation(static_cast<std::uint32_t>(reconciler.generation()));
     to.set_settled(reconciler.settled());
     to.set_nat_pending(reconciler.applied_nat() != reconciler.wanted().desired.nat);
+    to.set_flows_pending(!reconciler.flows_settled());
     const auto count = [](auto& list, const char* state) {
         return static_cast<std::uint32_t>(std::ranges::count_if(
             list, [state](const auto& each) { return each.state() == state; }));
@@ -112,7 +119,8 @@ void fill_settlement(status::Settlement& to, const Engine& engine) {
 }
 
 void fill(status::Target& to, const core::TargetFigures& from, Time now) {
-    to.set_address(from.target.to_string());
+    to.set_address(from.target.address.to_string());
+    to.set_probe(core::to_text(from.target));
     to.set_sent(from.sent);
     to.set_received(from.received);
     to.set_lost(from.lost);
@@ -173,8 +181,14 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
     const core::Line& line = report.line;
     const core::ProbeKey key = line.key();
     fill(*to.mutable_line(), view, report);
-    if (report.health.state == core::State::hold && report.health.hold_until)
-        to.set_hold_seconds_left(std::max(0.0, seconds_of(*report.health.hold_until - view.now)));
+    const core::Health& health = report.health;
+    if (health.hold_until)
+        to.set_hold_seconds_left(std::max(0.0, seconds_of(*health.hold_until - view.now)));
+    to.set_penalty(std::round(core::penalty_at(health.penalty, line.probing, view.now)));
+    to.set_suppressed(core::is_suppressed(health.penalty, view.now));
+    if (const auto session = view.engine.observation().bfd.find(key);
+        session != view.engine.observation().bfd.end())
+        to.set_bfd(core::to_string(session->second));
     for (const core::Address& address : line.addresses)
         to.add_addresses(address.to_string());
     for (const core::Prefix& subnet : line.subnets)
@@ -223,6 +237,8 @@ void fill(status::Uplink& to, const core::Uplink& from) {
     to.set_preference(core::preference_of(from));
     to.set_weight(from.weight);
     to.set_shutdown(from.shutdown);
+    to.set_standby(from.standby);
+    to.set_profile(from.profile.empty() ? "default" : from.profile);
 }
 
 } // namespace

@@ -3,6 +3,8 @@
 // The messages of status.proto as text: `show multihome` and `show multihome uplink`.
 #include "runtime/status.hpp"
 #include "runtime/status_parts.hpp"
+
+#include <cmath>
 #include "runtime/text_layout.hpp"
 
 namespace multihomed::runtime {
@@ -43,6 +45,8 @@ std::string settlement_text(const status::Settlement& settlement) {
     add_count(list, settlement.rules_leaving(), "rule", "to be removed");
     if (settlement.nat_pending())
         list += std::string(list.empty() ? "" : ", ") + "translation to be changed";
+    if (settlement.flows_pending())
+        list += std::string(list.empty() ? "" : ", ") + "flows to be forgotten";
     return "not settled" + (list.empty() ? "" : ": " + list);
 }
 
@@ -61,9 +65,10 @@ std::string lines_text(const status::Overview& overview) {
                    line.family() == "ipv4" ? "v4" : "v6", line.state(),
                    duration_text(line.seconds()), percent_text(line),
                    line.has_rtt_ms() ? tenths_text(line.rtt_ms()) : "-",
-                   line.carries()     ? "carries"
-                   : line.stands_by() ? "standby"
-                                      : ""});
+                   line.carries()              ? "carries"
+                   : line.has_drains_seconds() ? "drains"
+                   : line.stands_by()          ? "standby"
+                                               : ""});
         table.add_below(wrap("  ", line.reason(), 2));
     }
     return table.text();
@@ -125,7 +130,7 @@ std::string targets_text(const status::LineDetail& detail) {
                  {"+-", Align::right},
                  {"last reply"}});
     for (const status::Target& target : detail.targets()) {
-        table.add({"    " + target.address(), std::to_string(target.sent()),
+        table.add({"    " + target.probe(), std::to_string(target.sent()),
                    std::to_string(target.lost()), std::to_string(target.lost_in_a_row()),
                    target.has_rtt_ms() ? tenths_text(target.rtt_ms()) : "-",
                    target.has_rtt_deviation_ms() ? tenths_text(target.rtt_deviation_ms()) : "-",
@@ -156,8 +161,11 @@ std::string state_text(const status::LineDetail& detail) {
         text += ", carries";
     if (line.stands_by())
         text += ", stands by";
+    if (line.has_drains_seconds())
+        text += ", its flows go on since " + duration_text(line.drains_seconds());
     if (detail.has_hold_seconds_left())
-        text += ", used again in " + tenths_text(detail.hold_seconds_left()) + " s";
+        text += (line.state() == "hold" ? ", used again in " : ", up in ") +
+                tenths_text(detail.hold_seconds_left()) + " s";
     return text + "\n";
 }
 
@@ -168,7 +176,11 @@ std::string detail_text(const status::LineDetail& detail) {
     std::string text = state_text(detail) + wrap("    ", detail.line().reason(), 4);
     for (const std::string& remark : detail.remarks())
         text += wrap("    % ", remark, 6);
-    text += entry("gateway", gateway) + entry("addresses", joined(detail.addresses())) +
+    if (detail.penalty() >= 1)
+        text += entry("penalty", std::to_string(std::lround(detail.penalty())) +
+                                     (detail.suppressed() ? ", suppressed" : ""));
+    text += entry("BFD", detail.bfd()) + entry("gateway", gateway) +
+            entry("addresses", joined(detail.addresses())) +
             entry("subnets", joined(detail.subnets())) + entry("sources", joined(detail.sources()));
     if (joined(detail.bound()) != joined(detail.sources()))
         text += entry("of them bound", detail.bound().empty() ? "none" : joined(detail.bound()));
@@ -204,7 +216,10 @@ std::string uplink_text(const status::Uplink& uplink) {
     std::string facts =
         uplink.interface().empty() ? "no interface" : "interface " + uplink.interface();
     facts += ", preference " + std::to_string(uplink.preference()) + ", weight " +
-             std::to_string(uplink.weight()) + ", table " + std::to_string(uplink.table());
+             std::to_string(uplink.weight()) + ", table " + std::to_string(uplink.table()) +
+             ", probe profile " + uplink.profile();
+    if (uplink.standby())
+        facts += ", standby";
     text += wrap("  ", facts, 4);
     for (const status::LineDetail& detail : uplink.lines())
         text += detail_text(detail);

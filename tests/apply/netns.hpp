@@ -6,16 +6,21 @@
 
 #include "core/privileges.hpp"
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <string>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace multihomed::testing {
@@ -55,6 +60,18 @@ inline int status_in_pid_namespace(const std::function<int()>& body) {
         _exit(EXIT_FAILURE);
     const pid_t first = fork();
     _exit(first == 0 ? body() : status_of(first));
+}
+
+/// Calls `body` in a thread that may raise these capabilities, as a mask, and has raised none:
+/// what libfrr leaves a daemon with.
+inline void with_capabilities(std::uint32_t permitted, const std::function<void()>& body) {
+    std::thread([&] {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+        sets[0].permitted = permitted;
+        ASSERT_EQ(syscall(SYS_capset, &header, sets.data()), 0);
+        body();
+    }).join();
 }
 
 /// This thread, and what it starts, lives in a new namespace while the object lives.

@@ -127,7 +127,8 @@ TEST_F(NftApplier, MarksComeGoAndChangeWithTheirLines) {
     EXPECT_TRUE(verified());
     EXPECT_EQ(table().find("0x02000000"), std::string::npos);
     apply(two_lines());
-    EXPECT_EQ(table().find("mark"), std::string::npos);
+    EXPECT_EQ(table().find("ctmark"), std::string::npos);
+    EXPECT_EQ(table().find("metamark"), std::string::npos);
 }
 
 // libnftables would end the process if its socket were opened after all those.

@@ -39,8 +39,14 @@ TEST(NftRender, PutsEveryKindOfTranslationIntoItsOwnMap) {
               (Elements{"\"eth2.4\" . 198.51.100.56/29", "\"eth2.5\" . 192.0.2.48/29"}));
     EXPECT_EQ(elements.at("guards_v6"),
               (Elements{"\"eth2.4\" : \"guard_att_v6\"", "\"eth2.5\" : \"guard_charter_v6\""}));
+    EXPECT_EQ(elements.at("out_v4"),
+              (Elements{"\"eth2.4\" : \"out_att_v4\"", "\"eth2.5\" : \"out_charter_v4\""}));
+    EXPECT_EQ(elements.at("in_v6"),
+              (Elements{"\"eth2.4\" : \"in_att_v6\"", "\"eth2.5\" : \"in_charter_v6\""}));
     EXPECT_EQ(content.counters,
-              (Elements{"guard_att_v4", "guard_att_v6", "guard_charter_v4", "guard_charter_v6"}));
+              (Elements{"guard_att_v4", "guard_att_v6", "guard_charter_v4", "guard_charter_v6",
+                        "in_att_v4", "in_att_v6", "in_charter_v4", "in_charter_v6", "out_att_v4",
+                        "out_att_v6", "out_charter_v4", "out_charter_v6"}));
 }
 
 TEST(NftRender, OrderInThePlanDoesNotMatter) {
@@ -89,8 +95,7 @@ TEST(NftRender, MarksAreSetsOfInterfacesByBit) {
     plan.lines[0].mark = 0x03000000;
     plan.lines[1].mark = 0x01000000;
     const NatTableContent content = content_of(plan);
-    EXPECT_EQ(content.elements.at("mark_24"),
-              (std::set<std::string>{"\"eth2.4\"", "\"eth2.5\""}));
+    EXPECT_EQ(content.elements.at("mark_24"), (std::set<std::string>{"\"eth2.4\"", "\"eth2.5\""}));
     EXPECT_EQ(content.elements.at("mark_25"), std::set<std::string>{"\"eth2.4\""});
     EXPECT_TRUE(content.elements.at("mark_29").empty());
     EXPECT_FALSE(content.elements.contains("mark_30"));
@@ -114,23 +119,54 @@ TEST(NftRender, UpdateRefillsOnlyTheSetsThatDiffer) {
               "}\n");
 }
 
+TEST(NftRender, ADeadLineIsOneElementMore) {
+    core::NatPlan plan = two_lines();
+    const NatTableContent before = content_of(plan);
+    EXPECT_EQ(before.elements.at("translating_v4"), (Elements{"\"eth2.4\"", "\"eth2.5\""}));
+    EXPECT_EQ(before.elements.at("translating_v6"), Elements{"\"eth2.4\""});
+    plan.lines[0].dead[Family::v6] = true;
+    EXPECT_EQ(render_update(before, content_of(plan)),
+              "flush set inet multihome dead_v6\n"
+              "flush set inet multihome lost_v6\n"
+              "table inet multihome {\n"
+              "  set dead_v6 { type ifname; elements = { \"eth2.4\" } }\n"
+              "  set lost_v6 { type ipv6_addr; flags interval; elements = { 2001:db8:a::/48 } }\n"
+              "}\n");
+}
+
+TEST(NftRender, SourcesOfDeadLinesMayOverlapAndAreNotEverything) {
+    core::NatPlan plan = two_lines();
+    plan.lines[0].sources[Family::v4] = prefixes({"192.168.1.0/24"});
+    plan.lines[1].sources[Family::v4] = prefixes({"192.168.1.64/26", "203.0.113.0/24"});
+    plan.lines[1].sources[Family::v6] = prefixes({"::/0"});
+    plan.lines[0].dead = plan.lines[1].dead = {{true, true}};
+    const auto elements = content_of(plan).elements;
+    EXPECT_EQ(elements.at("lost_v4"), (Elements{"192.168.1.0/24", "203.0.113.0/24"}));
+    EXPECT_EQ(elements.at("lost_v6"), Elements{"2001:db8:a::/48"});
+}
+
 TEST(NftRender, UpdateDeletesACounterAfterTheMapHasLetGoOfIt) {
     core::NatPlan plan = two_lines();
     const NatTableContent before = content_of(plan);
     plan.lines[1].uplink = "cable";
-    EXPECT_EQ(render_update(before, content_of(plan)),
-              "flush map inet multihome guards_v4\n"
-              "flush map inet multihome guards_v6\n"
-              "table inet multihome {\n"
-              "  counter guard_cable_v4 { }\n"
-              "  counter guard_cable_v6 { }\n"
-              "  map guards_v4 { type ifname : counter; elements = { "
-              "\"eth2.4\" : \"guard_att_v4\", \"eth2.5\" : \"guard_cable_v4\" } }\n"
-              "  map guards_v6 { type ifname : counter; elements = { "
-              "\"eth2.4\" : \"guard_att_v6\", \"eth2.5\" : \"guard_cable_v6\" } }\n"
-              "}\n"
-              "delete counter inet multihome guard_charter_v4\n"
-              "delete counter inet multihome guard_charter_v6\n");
+    const std::string text = render_update(before, content_of(plan));
+    for (const std::string v : {"_v4", "_v6"})
+        for (const auto& [map, prefix] :
+             {std::pair{"guards", "guard_"}, std::pair{"out", "out_"}, std::pair{"in", "in_"}}) {
+            const std::string counter = std::string(prefix) + "cable" + v;
+            const auto flushed = text.find("flush map inet multihome " + (map + v) + "\n");
+            const auto made = text.find("  counter " + counter + " { }\n");
+            const auto refilled = text.find(
+                "  map " + (map + v) + " { type ifname : counter; elements = { \"eth2.4\" : \"" +
+                prefix + "att" + v + "\", \"eth2.5\" : \"" + counter + "\" } }\n");
+            const auto deleted =
+                text.find("delete counter inet multihome " + (prefix + ("charter" + v)) + "\n");
+            EXPECT_LT(flushed, made) << text;
+            EXPECT_LT(made, refilled) << text;
+            EXPECT_LT(refilled, deleted) << text;
+            EXPECT_NE(deleted, std::string::npos) << text;
+        }
+    EXPECT_EQ(text.find("delete counter inet multihome guard_att"), std::string::npos);
 }
 
 TEST(NftRender, RefusesInterfaceNamesThatNftCannotQuote) {
@@ -185,6 +221,22 @@ TEST(NftRender, CounterNamesAreUniqueAndReadBack) {
         }
     for (const std::string name : {"", "guard_", "guard__v4", "guard_a", "other_a_v4"})
         EXPECT_FALSE(parse_guard_counter_name(name)) << name;
+}
+
+TEST(NftRender, TrafficCountersAreNoGuardsAndReadBack) {
+    for (const std::string uplink : {"a", "in_a", "out_a", "guard_a_v6"})
+        for (const Direction direction : {Direction::out, Direction::in})
+            for (const Family family : core::kFamilies) {
+                const std::string name = traffic_counter_name(direction, uplink, family);
+                EXPECT_FALSE(parse_guard_counter_name(name)) << name;
+                const auto parsed = parse_traffic_counter_name(name);
+                ASSERT_TRUE(parsed) << name;
+                EXPECT_EQ(parsed->direction, direction);
+                EXPECT_EQ(parsed->uplink, uplink);
+                EXPECT_EQ(parsed->family, family);
+            }
+    for (const std::string name : {"", "in_", "out__v4", "guard_a_v4", "outer_a_v4"})
+        EXPECT_FALSE(parse_traffic_counter_name(name)) << name;
 }
 
 } // namespace

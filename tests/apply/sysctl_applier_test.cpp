@@ -118,10 +118,38 @@ TEST_F(Sysctls, VanishedInterfaceNeedsNothing) {
     EXPECT_TRUE(applier_.originals().empty());
 }
 
+TEST_F(Sysctls, OfTheNamespaceAreSetAndPutBack) {
+    const auto text_of = [](const std::string& path) {
+        std::ifstream file("/proc/sys/net/" + path);
+        std::string text = "absent";
+        file >> text;
+        return text;
+    };
+    const std::string fields = text_of("ipv4/fib_multipath_hash_fields");
+    for (const Family family : core::kFamilies) {
+        const std::string directory = core::to_string(family) + std::string("/");
+        apply({{family, "", "fib_multipath_hash_fields", 1},
+               {family, "", "fib_multipath_hash_policy", 3},
+               four_});
+        EXPECT_EQ(text_of(directory + "fib_multipath_hash_fields"), "1");
+        EXPECT_EQ(text_of(directory + "fib_multipath_hash_policy"), "3");
+        EXPECT_EQ(applier_.originals().at({family, "", "fib_multipath_hash_policy"}),
+                  (SysctlHold{0, 3}));
+        apply({{family, "", "fib_multipath_hash_policy", 1}, four_});
+        EXPECT_EQ(text_of(directory + "fib_multipath_hash_fields"), fields);
+        EXPECT_EQ(text_of(directory + "fib_multipath_hash_policy"), "1");
+        apply({four_});
+        EXPECT_EQ(text_of(directory + "fib_multipath_hash_policy"), "0");
+    }
+    const auto unknown = applier_.apply({{Family::v4, "", "no_such_thing", 1}});
+    ASSERT_FALSE(unknown);
+    EXPECT_NE(unknown.error().what.find("ipv4/no_such_thing"), std::string::npos)
+        << unknown.error().what;
+}
+
 TEST_F(Sysctls, RefusesWhatIsNoInterfaceOrNoSysctlAndDoesTheRest) {
     const auto applied = applier_.apply({wanted(Family::v4, "all", 1),
                                          wanted(Family::v4, "../lo", 1),
-                                         wanted(Family::v4, "", 1),
                                          {Family::v4, "eth2.5", "no_such_thing", 1},
                                          {Family::v4, "eth2.5", "../eth2.5/forwarding", 1},
                                          four_});

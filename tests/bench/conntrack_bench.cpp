@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // How long it takes to forget the flows of a failing line, half of a table of 10,000, 100,000 and
-// 1,000,000 entries: our one message, our dump and delete, and conntrack(8), in the same run.
+// 1,000,000 entries: our one message, our dump and delete, and conntrack(8), in the same run; and
+// how long the thread that asked for it could do nothing else meanwhile.
 //   conntrack_bench [--entries N[,N...]] [--runs N] [--buckets N]
+//
+// That thread does what the event loop does: it asks, and then sleeps in poll(2) for the completion
+// or the next tick of a clock of 1 ms. "call" is the longest that one of its calls took, "late" the
+// longest that it came too late for a tick; the line "nothing" has the latter with no work at all.
+//
 // Run as root. The entries live in a network namespace of the program's own, but limit and hash
 // size are the whole machine's: the limit is raised while it runs if it must be, the hash size
 // changed if asked. Every run is checked: afterwards exactly the other half is there. Medians, with
@@ -14,6 +20,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +28,8 @@
 #include <fcntl.h>
 #include <fstream>
 #include <functional>
+#include <optional>
+#include <poll.h>
 #include <sched.h>
 #include <sstream>
 #include <stdexcept>
@@ -39,6 +48,8 @@ constexpr const char* kBuckets = "/sys/module/nf_conntrack/parameters/hashsize";
 constexpr const char* kCount = "/proc/sys/net/netfilter/nf_conntrack_count";
 constexpr const char* kFailing = "192.0.2.50";
 constexpr const char* kHealthy = "192.0.2.51";
+constexpr std::uint32_t kMark = 0x01000000;
+constexpr std::uint32_t kMask = 0x3f000000;
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -113,6 +124,7 @@ void fill(std::size_t flows, const char* translated_to) {
         flow.destination = "203.0.113." + std::to_string(i % 250 + 1);
         flow.source_port = static_cast<std::uint16_t>(1024 + i / 250 % 60000);
         flow.translated_to = translated_to;
+        flow.mark = failing ? kMark : 2 * kMark;
         maker.add(flow);
         if (interrupted != 0)
             fail("interrupted");
@@ -124,6 +136,8 @@ void fill(std::size_t flows, const char* translated_to) {
 struct Cost {
     double elapsed = 0;
     double processor = 0;
+    double call = NAN; ///< the longest
+    double late = NAN;
 };
 
 double processor_milliseconds() {
@@ -137,51 +151,143 @@ double processor_milliseconds() {
     return sum;
 }
 
-Cost cost_of(const std::function<void()>& call) {
-    const double processor = processor_milliseconds();
-    const auto began = std::chrono::steady_clock::now();
-    call();
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
-    return {took.count(), processor_milliseconds() - processor};
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point began) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
 }
 
-void print(std::size_t entries, const char* name, std::vector<Cost> costs) {
-    const std::size_t middle = costs.size() / 2;
-    std::ranges::sort(costs, {}, &Cost::processor);
-    const double processor = costs[middle].processor;
-    std::ranges::sort(costs, {}, &Cost::elapsed);
-    std::printf("%9zu  %-26s %10.1f %10.1f   %.1f .. %.1f\n", entries, name, processor,
-                costs[middle].elapsed, costs.front().elapsed, costs.back().elapsed);
+/// The event loop in small: calls, and ticks to be late for.
+class Loop {
+public:
+    template <class Call>
+    auto call(Call what) {
+        const auto began = Clock::now();
+        auto result = what();
+        longest_ = std::max(longest_, milliseconds_since(began));
+        return result;
+    }
+    /// Until the descriptor is readable or a tick is due.
+    void turn(int fd) {
+        pollfd ready{fd, POLLIN, 0};
+        const auto left = std::chrono::nanoseconds(tick_ - Clock::now()).count();
+        const timespec rest{0, std::max<std::int64_t>(left, 0)};
+        (void)ppoll(&ready, 1, &rest, nullptr);
+        if (Clock::now() < tick_)
+            return;
+        late_ = std::max(late_, milliseconds_since(tick_));
+        tick_ = Clock::now() + std::chrono::milliseconds(1);
+    }
+    double longest_call() const { return longest_; }
+    double late() const { return late_; }
+
+private:
+    Clock::time_point tick_ = Clock::now() + std::chrono::milliseconds(1);
+    double longest_ = 0;
+    double late_ = 0;
+};
+
+/// What `work` costs; it may use the loop.
+Cost cost_of(const std::function<void(Loop&)>& work) {
+    const double processor = processor_milliseconds();
+    const auto began = Clock::now();
+    Loop loop;
+    work(loop);
+    return {milliseconds_since(began), processor_milliseconds() - processor,
+            loop.longest_call() > 0 ? loop.longest_call() : NAN,
+            loop.late() > 0 ? loop.late() : NAN};
+}
+
+struct Spread {
+    double least, median, most;
+};
+
+Spread spread_of(std::vector<Cost> costs, double Cost::*figure) {
+    std::ranges::sort(costs, {}, figure);
+    return {costs.front().*figure, costs[costs.size() / 2].*figure, costs.back().*figure};
+}
+
+void print(std::size_t entries, const char* name, const std::vector<Cost>& costs) {
+    std::printf("%9zu  %-26s %9.1f", entries, name, spread_of(costs, &Cost::processor).median);
+    for (const auto figure : {&Cost::elapsed, &Cost::call, &Cost::late}) {
+        const Spread spread = spread_of(costs, figure);
+        const int digits = figure == &Cost::call ? 3 : 1;
+        if (std::isnan(spread.median))
+            std::printf("  %24s", "-");
+        else
+            std::printf("  %8.*f (%.*f-%.*f)", digits, spread.median, digits, spread.least, digits,
+                        spread.most);
+    }
+    std::printf("\n");
     std::fflush(stdout);
 }
 
-void forget(apply::ConntrackFlowApplier& applier) {
+apply::ForgetReport forget(apply::ConntrackFlowApplier& applier, const core::FlowSelector& selector,
+                           Loop& loop) {
+    const apply::Ticket ticket = loop.call([&] { return applier.forget(selector); });
+    while (true) {
+        loop.turn(applier.fd());
+        for (const auto& done : loop.call([&] { return applier.completed(); })) {
+            if (!done.result)
+                fail(done.result.error().what);
+            if (done.ticket == ticket)
+                return *done.result;
+        }
+    }
+}
+
+core::FlowSelector translated_to(const char* address) {
     core::FlowSelector selector;
-    selector.first = selector.last = core::parse_address(kFailing).value();
-    const auto report = applier.forget(selector);
-    if (!report)
-        fail(report.error().what);
+    selector.first = selector.last = core::parse_address(address).value();
+    return selector;
+}
+
+core::FlowSelector marked(std::uint8_t protocol) {
+    core::FlowSelector selector;
+    selector.kind = core::FlowSelector::Kind::marked;
+    selector.mark = kMark;
+    selector.mask = kMask;
+    selector.protocol = protocol;
+    selector.destination_port = protocol != 0 ? 443 : 0;
+    return selector;
+}
+
+core::FlowSelector nobody() {
+    core::FlowSelector selector;
+    selector.kind = core::FlowSelector::Kind::untranslated;
+    selector.sources = {core::Prefix::parse("172.16.0.0/12").value()};
+    return selector;
 }
 
 struct Contestant {
     const char* name;
-    std::function<void()> forget;
+    std::function<void(Loop&)> forget;
+    bool finds_them = true;
 };
 
 std::vector<Contestant> contestants() {
     using Applier = apply::ConntrackFlowApplier;
-    const auto privileged = [](const std::function<void()>& call) { call(); };
-    return {{"one message",
-             [=] {
-                 Applier applier(privileged);
-                 forget(applier);
-             }},
-            {"dump and delete",
-             [=] {
-                 Applier applier(privileged, Applier::Mode::dump_and_delete);
-                 forget(applier);
-             }},
-            {"conntrack -D --reply-dst", [] {
+    const auto by = [](const core::FlowSelector& selector, Applier::Mode mode) {
+        return [=](Loop& loop) {
+            Applier applier([](const std::function<void()>& call) { call(); }, mode);
+            forget(applier, selector, loop);
+        };
+    };
+    const auto can = Applier::Mode::automatic;
+    const auto cannot = Applier::Mode::dump_and_delete;
+    return {{"nothing",
+             [](Loop& loop) {
+                 const auto began = Clock::now();
+                 while (milliseconds_since(began) < 1000)
+                     loop.turn(-1);
+             },
+             false},
+            {"one message, address", by(translated_to(kFailing), can)},
+            {"one message, mark", by(marked(0), can)},
+            {"one message, mark and port", by(marked(IPPROTO_UDP), can)},
+            {"dump and delete", by(translated_to(kFailing), cannot)},
+            {"dump and find nothing", by(nobody(), cannot), false},
+            {"conntrack -D --reply-dst", [](Loop&) {
                  const std::string command =
                      std::string("conntrack -D --reply-dst ") + kFailing + " >/dev/null 2>&1";
                  if (std::system(command.c_str()) != 0) // NOLINT
@@ -191,33 +297,30 @@ std::vector<Contestant> contestants() {
 
 bool kernel_selects() {
     apply::ConntrackFlowApplier applier([](const std::function<void()>& call) { call(); });
-    core::FlowSelector selector;
-    selector.first = selector.last = core::parse_address(kFailing).value();
-    const auto report = applier.forget(selector);
-    if (!report)
-        fail(report.error().what);
-    return report->method == apply::ForgetReport::Method::one_message;
+    Loop loop;
+    return forget(applier, translated_to(kFailing), loop).method ==
+           apply::ForgetReport::Method::one_message;
 }
 
 void bench(std::size_t entries, std::size_t runs) {
     const std::size_t half = entries / 2;
     fill(half, kHealthy);
+    std::size_t failing = 0;
     for (const Contestant& contestant : contestants()) {
         std::vector<Cost> costs;
         for (std::size_t run = 0; run < runs; ++run) {
-            fill(half, kFailing);
+            fill(half - failing, kFailing);
             costs.push_back(cost_of(contestant.forget));
-            if (const std::size_t left = read_number(kCount); left != half)
+            failing = contestant.finds_them ? 0 : half;
+            if (const std::size_t left = read_number(kCount); left != half + failing)
                 fail(std::string(contestant.name) + " left " + std::to_string(left) + " of " +
-                     std::to_string(half));
+                     std::to_string(half + failing));
         }
-        print(2 * half, contestant.name, std::move(costs));
+        print(2 * half, contestant.name, costs);
     }
-    core::FlowSelector healthy;
-    healthy.first = healthy.last = core::parse_address(kHealthy).value();
     apply::ConntrackFlowApplier applier([](const std::function<void()>& call) { call(); });
-    if (!applier.forget(healthy))
-        fail("cannot empty the table");
+    Loop loop;
+    forget(applier, translated_to(kHealthy), loop);
 }
 
 struct Options {
@@ -264,7 +367,8 @@ int main(int count, char** arguments) {
         const Namespace own;
         std::printf("# hash buckets: %zu; the kernel %s flows for deletion by itself\n",
                     read_number(kBuckets), kernel_selects() ? "selects" : "cannot select");
-        std::printf("  entries  half of them forgotten by     cpu ms elapsed ms   spread\n");
+        std::printf("  entries  half of them forgotten by     cpu ms  elapsed ms (range)     "
+                    "longest call ms (range)  late for a tick ms (range)\n");
         for (const std::size_t entries : options.entries)
             bench(entries, options.runs);
     } catch (const std::exception& error) {

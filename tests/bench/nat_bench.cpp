@@ -75,6 +75,11 @@ void bench(unsigned int lines) {
         changed.lines[1].nat[core::Family::v4] = testing::source_nat(to, to);
         must(applier.apply(changed).has_value(), "change");
     });
+    measure("a line declared dead", lines, [&](std::size_t i) {
+        core::NatPlan changed = plan;
+        changed.lines[1].dead[core::Family::v6] = i % 2 == 0;
+        must(applier.apply(changed).has_value(), "change");
+    });
     const auto add_a_source = [&](std::size_t i) {
         core::NatPlan changed = plan;
         changed.lines[1].sources[core::Family::v4].push_back(

@@ -9,6 +9,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -181,14 +182,22 @@ TEST_F(Operation, ClearedCountersBeginAtZero) {
 
 TEST_F(Operation, ClearConntrackForgetsThatLinesFlowsOnly) {
     EXPECT_TRUE(mh_clear_conntrack("att", printed.out()));
-    EXPECT_EQ(printed.take(), "Forgot 3 flows of uplink att\n");
+    EXPECT_EQ(printed.take(), "The translated flows of uplink att are being forgotten\n");
+    daemon.world.turn();
     EXPECT_EQ(daemon.world.news(), Journal{"forget 203.0.113.57"});
-    daemon.world.flows.deleted.reset();
-    mh_clear_conntrack("att", printed.out());
-    EXPECT_EQ(printed.take(), "Forgot all flows of uplink att\n");
+    mh_show_uplinks("att", false, printed.out());
+    EXPECT_NE(printed.take().find(" in 1.5 ms: by command"), std::string::npos);
+}
+
+TEST_F(Operation, ClearConntrackThatFailsIsInTheLog) {
     daemon.world.flows.fault = "Operation not permitted";
-    EXPECT_FALSE(mh_clear_conntrack("att", printed.out()));
-    EXPECT_EQ(printed.take(), "% Operation not permitted\n");
+    EXPECT_TRUE(mh_clear_conntrack("att", printed.out()));
+    daemon.world.turn();
+    EXPECT_NE(
+        std::ranges::find(daemon.world.log,
+                          "flows of att ipv4 translated to 203.0.113.57: Operation not permitted"),
+        daemon.world.log.end());
+    EXPECT_TRUE(daemon.world.reconciler().settled());
 }
 
 // --- generated configurations ---
@@ -258,7 +267,7 @@ void type_anything(Generator& any, const mh_out* out) {
     const mh_family family = any.maybe() ? MH_IPV4 : MH_IPV6;
     const std::int64_t number =
         any.below(4) ? any.between(0, 70000) : any.between(INT64_MIN, INT64_MAX);
-    switch (any.below(16)) {
+    switch (any.below(20)) {
     case 0:
         mh_config_router(any.below(40) != 0, out);
         break;
@@ -288,7 +297,7 @@ void type_anything(Generator& any, const mh_out* out) {
         mh_config_uplink_shutdown(uplink, any.maybe(), out);
         break;
     case 10:
-        mh_config_uplink_number(uplink, static_cast<mh_number>(any.below(7)), number, out);
+        mh_config_uplink_number(uplink, static_cast<mh_number>(any.below(3)), number, out);
         break;
     case 11:
         mh_config_uplink_gateway(uplink, family, any.below(5) ? first.c_str() : nullptr,
@@ -306,9 +315,39 @@ void type_anything(Generator& any, const mh_out* out) {
         mh_config_flow_affinity(
             any.maybe(), any.maybe() ? any.one_of({"0xff00", "255", first}).c_str() : nullptr, out);
         break;
-    default:
-        mh_config_uplink_probe_icmp(uplink, first.c_str(), any.below(4) != 0, out);
+    case 15:
+        mh_config_knob(any.maybe() ? MH_OF_PROFILE : MH_OF_UPLINK, any.maybe() ? "fast" : uplink,
+                       static_cast<mh_knob>(any.below(16)), number, out);
         break;
+    case 16:
+        mh_config_profile(any.maybe() ? "fast" : first.c_str(), any.below(4) != 0, out);
+        mh_config_uplink_profile(uplink, any.maybe() ? "fast" : second.c_str(), out);
+        break;
+    case 17:
+        mh_config_load_sharing(any.one_of({"per-flow", "per-source", first}).c_str(), out);
+        mh_config_failback(any.one_of({"drain", "now", "never", first}).c_str(),
+                           any.maybe() ? number : MH_DEFAULT, out);
+        mh_config_failback_class(any.one_of({"udp", "tcp", "esp", first}).c_str(),
+                                 any.maybe() ? number : MH_DEFAULT, any.below(3) != 0, out);
+        break;
+    case 18:
+        mh_config_uplink_standby(uplink, any.maybe(), out);
+        mh_config_uplink_bfd(uplink, any.maybe(), any.maybe() ? first.c_str() : nullptr, out);
+        break;
+    default: {
+        const std::string kind =
+            any.one_of({"icmp", "tcp", "dns", "http", "https", "arp", "nd", first});
+        const auto maybe_number = [&] { return any.maybe() ? number : MH_DEFAULT; };
+        const mh_target target{.kind = kind.c_str(),
+                               .address = any.maybe() ? first.c_str() : nullptr,
+                               .port = maybe_number(),
+                               .name = any.maybe() ? second.c_str() : nullptr,
+                               .path = any.maybe() ? first.c_str() : nullptr,
+                               .status = maybe_number(),
+                               .interval = maybe_number()};
+        mh_config_uplink_probe(uplink, &target, any.below(4) != 0, out);
+        break;
+    }
     }
 }
 

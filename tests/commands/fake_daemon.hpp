@@ -33,6 +33,7 @@ public:
     apply::FlowApplier& flows() override { return world.flows; }
     frr::DebugFlags& debug() override { return debug_; }
     void restart_line(const std::string& uplink) override { restarted.push_back(uplink); }
+    void reconsider() override {}
     core::Time now() const override { return world.now; }
 
 private:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands/reader.hpp"
 
+#include "core/probing.hpp"
+
+#include <algorithm>
 #include <map>
 #include <sstream>
 #include <vector>
@@ -19,8 +22,8 @@ public:
             words_.push_back(word);
         if (words_.empty() || words_[0] == "!" || words_[0] == "exit")
             return "";
-        const bool in_uplink = line.starts_with("  ");
-        const bool known = in_uplink ? uplink_line() : router_line();
+        const bool in_block = line.starts_with("  ");
+        const bool known = !in_block ? router_line() : in_profile_ ? knob_line(0) : uplink_line();
         return known ? printed_.take() : "unknown";
     }
 
@@ -44,10 +47,19 @@ private:
             return mh_config_flow_affinity(true, word(2), out), true;
         if (words_[0] == "last-resort")
             return mh_config_last_resort(word(1), out), true;
+        if (words_[0] == "load-sharing")
+            return mh_config_load_sharing(word(1), out), true;
+        if (words_[0] == "failback")
+            return failback_line();
+        in_profile_ = words_[0] == "probe";
+        if (in_profile_) {
+            name_ = words_.at(2);
+            return mh_config_profile(name_.c_str(), true, out), true;
+        }
         if (words_[0] != "uplink")
             return false;
-        uplink_ = words_.at(1);
-        return mh_config_uplink(uplink_.c_str(), true, out), true;
+        name_ = words_.at(1);
+        return mh_config_uplink(name_.c_str(), true, out), true;
     }
     bool uplink_line() {
         const mh_out* out = printed_.out();
@@ -57,8 +69,12 @@ private:
             return mh_config_uplink_description(name(), rest().c_str(), out), true;
         if (words_[0] == "shutdown")
             return mh_config_uplink_shutdown(name(), true, out), true;
-        if (words_[0] == "probe" && words_.at(1) == "icmp")
-            return mh_config_uplink_probe_icmp(name(), word(2), true, out), true;
+        if (words_[0] == "standby")
+            return mh_config_uplink_standby(name(), true, out), true;
+        if (words_[0] == "bfd")
+            return mh_config_uplink_bfd(name(), true, word(2), out), true;
+        if (words_[0] == "probe")
+            return probe_line();
         if (words_[0] == "ip" || words_[0] == "ipv6")
             return family_line(words_[0] == "ip" ? MH_IPV4 : MH_IPV6);
         return number_line();
@@ -75,21 +91,67 @@ private:
     }
     bool number_line() {
         static const std::map<std::string, mh_number> kNumbers{
-            {"preference", MH_PREFERENCE},
-            {"weight", MH_WEIGHT},
-            {"table", MH_TABLE},
-            {"probe interval", MH_PROBE_INTERVAL},
-            {"probe timeout", MH_PROBE_TIMEOUT},
-            {"probe fail-after", MH_PROBE_FAIL_AFTER},
-            {"probe stable-for", MH_PROBE_STABLE_FOR}};
-        const bool probe = words_[0] == "probe";
-        const auto found = kNumbers.find(probe ? "probe " + words_.at(1) : words_[0]);
-        if (found == kNumbers.end())
-            return false;
-        const std::int64_t value = std::stoll(words_.at(probe ? 2 : 1));
-        return mh_config_uplink_number(name(), found->second, value, printed_.out()), true;
+            {"preference", MH_PREFERENCE}, {"weight", MH_WEIGHT}, {"table", MH_TABLE}};
+        const auto found = kNumbers.find(words_[0]);
+        return found != kNumbers.end() &&
+               (mh_config_uplink_number(name(), found->second, std::stoll(words_.at(1)),
+                                        printed_.out()),
+                true);
     }
-    const char* name() const { return uplink_.c_str(); }
+    /// The number behind the word, if that is there.
+    std::int64_t number_behind(const char* key) const {
+        const char* text = behind(key);
+        return text ? std::stoll(text) : MH_DEFAULT;
+    }
+    const char* behind(const char* key) const {
+        const auto found = std::ranges::find(words_, key);
+        return found == words_.end() || found + 1 == words_.end() ? nullptr : (found + 1)->c_str();
+    }
+    bool failback_line() {
+        const mh_out* out = printed_.out();
+        if (const char* protocol = behind("match"))
+            return mh_config_failback_class(protocol, number_behind("port"), true, out), true;
+        return mh_config_failback(word(1), number_behind("deadline"), out), true;
+    }
+    bool probe_line() {
+        const mh_out* out = printed_.out();
+        const std::string& kind = words_.at(1);
+        if (kind == "profile")
+            return mh_config_uplink_profile(name(), word(2), out), true;
+        const bool neighbour = kind == "arp" || kind == "nd";
+        const bool asks =
+            kind == "icmp" || kind == "tcp" || kind == "dns" || kind == "http" || kind == "https";
+        if (!neighbour && !asks)
+            return knob_line(1);
+        const mh_target target{.kind = kind.c_str(),
+                               .address = neighbour ? nullptr : word(2),
+                               .port = number_behind("port"),
+                               .name = behind(kind == "dns" ? "name" : "host"),
+                               .path = behind("path"),
+                               .status = number_behind("status"),
+                               .interval = number_behind("interval")};
+        return mh_config_uplink_probe(name(), &target, true, out), true;
+    }
+    bool knob_line(std::size_t first) {
+        const auto owner = in_profile_ ? MH_OF_PROFILE : MH_OF_UPLINK;
+        std::string line;
+        for (std::size_t i = first; i < words_.size(); ++i)
+            line += (i > first ? " " : "") + words_[i];
+        for (std::size_t i = 0; i < core::kKnobs; ++i) {
+            const std::string words = core::range_of(static_cast<core::Knob>(i)).words;
+            if (!line.starts_with(words))
+                continue;
+            const std::string& last = words_.back();
+            const std::int64_t value = line == words   ? 1
+                                       : last == "any" ? 1
+                                       : last == "all" ? MH_QUORUM_ALL
+                                                       : std::stoll(last);
+            mh_config_knob(owner, name(), static_cast<mh_knob>(i), value, printed_.out());
+            return true;
+        }
+        return false;
+    }
+    const char* name() const { return name_.c_str(); }
     std::string rest() const {
         std::string text;
         for (std::size_t i = 1; i < words_.size(); ++i)
@@ -99,7 +161,8 @@ private:
 
     Printed printed_;
     std::vector<std::string> words_;
-    std::string uplink_;
+    std::string name_;
+    bool in_profile_ = false;
 };
 
 } // namespace

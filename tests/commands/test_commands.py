@@ -83,15 +83,17 @@ def type_config(vty, text):
 
 def take_back(vty, lines):
     """`no <the full line>` for every line of a running configuration, the last first."""
-    uplink = None
+    block = None
     inside = []
     for line in lines:
-        if line.startswith(" uplink "):
-            uplink = line.split()[1]
+        if line.startswith((" uplink ", " probe profile ")):
+            block = line.strip()
         elif line.strip() != "exit" and line.startswith(" "):
-            inside.append((uplink if line.startswith("  ") else None, line.strip()))
-    for uplink, line in reversed(inside):
-        vty.enter(uplink)
+            inside.append((block if line.startswith("  ") else None, line.strip()))
+    for block, line in reversed(inside):
+        vty.enter()
+        if block:
+            vty.accept(block)
         vty.accept(line[3:] if line.startswith("no ") else f"no {line}")
 
 
@@ -110,7 +112,9 @@ def test_every_line_can_be_taken_back_as_it_stands(vty):
     for example in blocks("config"):
         type_config(vty, example)
         take_back(vty, vty.running_config())
-        names = [line for line in vty.running_config() if line.startswith(" uplink")]
+        names = [
+            line for line in vty.running_config() if line.startswith((" uplink ", " probe profile "))
+        ]
         left = [line for line in vty.running_config()[1:] if line.strip() != "exit"]
         assert left == names, example
         vty.run("!config")

@@ -125,7 +125,7 @@ Uplink uplink(const std::string& name, const std::string& interface) {
 }
 
 TargetFigures answering(std::string_view target) {
-    return {.target = ip(target),
+    return {.target = {.address = ip(target)},
             .sent = 50,
             .received = 50,
             .ever_received = true,
@@ -136,7 +136,7 @@ TargetFigures answering(std::string_view target) {
 }
 
 TargetFigures silent(std::string_view target, std::uint32_t lost, bool ever_received) {
-    return {.target = ip(target),
+    return {.target = {.address = ip(target)},
             .sent = 50,
             .received = ever_received ? 50 - std::min(lost, 50U) : 0,
             .lost = lost,

@@ -28,7 +28,7 @@ protected:
         health[line.key()].state = state;
     }
     Choice choose(LastResort last_resort = LastResort::keep, Family family = Family::v4) const {
-        return core::choose(lines, health, family, last_resort);
+        return core::choose(lines, health, family, {.last_resort = last_resort});
     }
     static Names names(const std::vector<const Line*>& chosen) {
         Names found;

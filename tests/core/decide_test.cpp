@@ -42,6 +42,32 @@ TEST(Decide, AtStartEverythingIsAssumedGood) {
               "assumed good until probes say otherwise, preference 10");
 }
 
+TEST(Decide, WhereItBrokeIsToldOnceTheGatewayHasBeenAsked) {
+    Router router = proven_office();
+    const NeighbourKey gateway{router.interface("eth2.5").index, ip("198.51.100.49")};
+    const auto fault = [&] {
+        return std::ranges::find_if(router.last.lines,
+                                    [](const LineReport& report) {
+                                        return report.line.key() == ProbeKey{"charter", Family::v4};
+                                    })
+            ->health.fault;
+    };
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(fault(), Fault::unknown) << "what was known of the gateway is from before";
+    router.seen.neighbour_since[gateway] = router.now + 100ms;
+    router.decide_after(200ms);
+    EXPECT_EQ(fault(), Fault::beyond_gateway);
+    EXPECT_EQ(router.reason("charter"),
+              "beyond the gateway 198.51.100.49: 192.0.2.9 lost 3 in a row");
+    router.seen.neighbours[gateway] = NeighbourState::stale;
+    router.decide_after(60s);
+    EXPECT_EQ(fault(), Fault::beyond_gateway) << "until it is known better";
+    router.seen.neighbours[gateway] = NeighbourState::failed;
+    router.decide_after(1s);
+    EXPECT_EQ(fault(), Fault::gateway);
+}
+
 TEST(Decide, ASilentLineIsLeftAndComesBackPatiently) {
     Router router = proven_office();
     EXPECT_EQ(router.state("charter"), State::up);

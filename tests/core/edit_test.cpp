@@ -38,7 +38,7 @@ TEST_F(Edit, TypingALineAgainChangesNothing) {
         ASSERT_FALSE(edit_interface(config, "charter", "eth2.5"));
         ASSERT_FALSE(edit_gateway(config, "charter", Family::v4, GatewayWords{"192.0.2.49"}));
         ASSERT_FALSE(edit_source(config, "charter", Family::v4, "192.0.2.48/29", true));
-        ASSERT_FALSE(edit_probe_icmp(config, "charter", "9.9.9.9", true));
+        ASSERT_FALSE(edit_probe_target(config, "charter", {"icmp", "9.9.9.9"}, true));
         ASSERT_FALSE(edit_number(config, "charter", UplinkNumber::table, 2000));
     };
     type();
@@ -59,7 +59,7 @@ TEST_F(Edit, NothingIsLeftOfWhatWasTakenBack) {
     ASSERT_FALSE(edit_gateway(config, "charter", Family::v6, GatewayWords{"fe80::1", true}));
     ASSERT_FALSE(edit_nat(config, "charter", Family::v4, NatWords{"source", "192.0.2.50", {}}));
     ASSERT_FALSE(edit_source(config, "charter", Family::v6, "2001:db8::/48", true));
-    ASSERT_FALSE(edit_probe_icmp(config, "charter", "2620:fe::fe", true));
+    ASSERT_FALSE(edit_probe_target(config, "charter", {"icmp", "2620:fe::fe"}, true));
     ASSERT_FALSE(edit_number(config, "charter", UplinkNumber::preference, 7));
 
     ASSERT_FALSE(edit_internal(config, "10.0.0.0/8", false));
@@ -72,7 +72,7 @@ TEST_F(Edit, NothingIsLeftOfWhatWasTakenBack) {
     ASSERT_FALSE(edit_gateway(config, "charter", Family::v6, std::nullopt));
     ASSERT_FALSE(edit_nat(config, "charter", Family::v4, std::nullopt));
     ASSERT_FALSE(edit_source(config, "charter", Family::v6, "2001:db8::/48", false));
-    ASSERT_FALSE(edit_probe_icmp(config, "charter", "2620:fe::fe", false));
+    ASSERT_FALSE(edit_probe_target(config, "charter", {"icmp", "2620:fe::fe"}, false));
     ASSERT_FALSE(edit_number(config, "charter", UplinkNumber::preference, std::nullopt));
     EXPECT_EQ(config, before);
 
@@ -88,10 +88,7 @@ TEST_F(Edit, NumbersHaveTheirRangesAndDefaults) {
     const Uplink defaults = charter();
     for (const Case& range :
          {Case{UplinkNumber::preference, 0, 65535}, Case{UplinkNumber::weight, 1, 255},
-          Case{UplinkNumber::table, 1, 4294967295U}, Case{UplinkNumber::probe_interval, 10, 60000},
-          Case{UplinkNumber::probe_timeout, 10, 60000},
-          Case{UplinkNumber::probe_fail_after, 1, 100},
-          Case{UplinkNumber::probe_stable_for, 0, 3600000}}) {
+          Case{UplinkNumber::table, 1, 4294967295U}}) {
         EXPECT_FALSE(edit_number(config, "charter", range.which, range.least));
         EXPECT_FALSE(edit_number(config, "charter", range.which, range.most));
         EXPECT_NE(charter(), defaults);
@@ -136,16 +133,17 @@ TEST_F(Edit, WordsThatMeanNothingAreRefused) {
             "'what' is none of 'masquerade', 'none' and 'source'", before);
     refused(edit_nat(config, "charter", Family::v4, NatWords{"source", "192.0.2.9", "192.0.2.1"}),
             "the pool ends before it begins: 192.0.2.9 is above 192.0.2.1", before);
-    refused(edit_probe_icmp(config, "charter", "quad9", true), "'quad9' is not an address", before);
+    refused(edit_probe_target(config, "charter", {"icmp", "quad9"}, true),
+            "'quad9' is not an address", before);
     refused(edit_last_resort(config, "panic"), "'panic' is neither 'keep' nor 'withdraw'", before);
     refused(edit_table_base(config, 254), "the first table is between 256 and 4294966271", before);
 }
 
 TEST_F(Edit, WhatIsEchoedIsShortAndPrintable) {
-    const auto refusal =
-        edit_probe_icmp(config, "charter", std::string(300, 'x') + "\n\x1b[2J\xff", true);
+    const auto refusal = edit_probe_target(config, "charter",
+                                           {"icmp", std::string(300, 'x') + "\n\x1b[2J\xff"}, true);
     EXPECT_EQ(*refusal, "'" + std::string(60, 'x') + "...' is not an address");
-    EXPECT_EQ(*edit_probe_icmp(config, "charter", "\x1b[2J\n\xff", true),
+    EXPECT_EQ(*edit_probe_target(config, "charter", {"icmp", "\x1b[2J\n\xff"}, true),
               "'?[2J?\xef\xbf\xbd' is not an address");
 }
 
@@ -213,17 +211,21 @@ TEST_F(Edit, ListsHaveALimit) {
     EXPECT_EQ(taken, kMaxPrefixes);
     taken = 0;
     for (unsigned i = 1; i < 100; ++i)
-        taken += edit_probe_icmp(config, "charter", "192.0.2." + std::to_string(i), true) ? 0 : 1;
+        taken +=
+            edit_probe_target(config, "charter", {"icmp", "192.0.2." + std::to_string(i)}, true)
+                ? 0
+                : 1;
     EXPECT_EQ(taken, kMaxProbeTargets);
 }
 
 TEST_F(Edit, TargetsKeepTheirOrder) {
     for (const char* target : {"9.9.9.9", "2620:fe::fe", "1.1.1.1", "9.9.9.9"})
-        ASSERT_FALSE(edit_probe_icmp(config, "charter", target, true));
+        ASSERT_FALSE(edit_probe_target(config, "charter", {"icmp", target}, true));
     ASSERT_EQ(charter().probes.size(), 3U);
     EXPECT_EQ(charter().probes[0].address, ip("9.9.9.9"));
     EXPECT_EQ(charter().probes[2].address, ip("1.1.1.1"));
-    EXPECT_EQ(*edit_probe_icmp(config, "charter", "8.8.8.8", false), "8.8.8.8 is not probed");
+    EXPECT_EQ(*edit_probe_target(config, "charter", {"icmp", "8.8.8.8"}, false),
+              "8.8.8.8 is not probed");
 }
 
 TEST_F(Edit, Descriptions) {
@@ -261,7 +263,10 @@ TEST(ConfigText, PrintsWhatWasTyped) {
     line.family[Family::v6].nat = nat_none();
     line.family[Family::v6].sources = {net("2001:db8:10::/48")};
     line.probes = {{.address = ip("9.9.9.9")}, {.address = ip("2620:fe::fe")}};
-    line.timing = {Milliseconds(100), Milliseconds(300), 5, Milliseconds(0)};
+    line.probing[Knob::interval] = 100;
+    line.probing[Knob::timeout] = 300;
+    line.probing[Knob::fail_after] = 5;
+    line.probing[Knob::stable_for] = 0;
     config.uplinks.resize(1);
     EXPECT_EQ(to_text(config), "router multihome\n"
                                " internal 172.16.0.0/12\n"
@@ -290,6 +295,124 @@ TEST(ConfigText, PrintsWhatWasTyped) {
                                " exit\n"
                                "exit\n"
                                "!\n");
+}
+
+TEST_F(Edit, KnobsOfUplinksAndProfilesHaveTheirRanges) {
+    ASSERT_FALSE(edit_profile(config, "slow", true));
+    for (const auto& owner : {KnobOwner{KnobOwner::Kind::uplink, "charter"},
+                              KnobOwner{KnobOwner::Kind::profile, "slow"}})
+        for (std::size_t i = 0; i < kKnobs; ++i) {
+            const auto knob = static_cast<Knob>(i);
+            const KnobRange& range = range_of(knob);
+            const Config before = config;
+            EXPECT_TRUE(edit_knob(config, owner, knob, range.most + 1)) << range.words;
+            if (range.least > 0) {
+                EXPECT_TRUE(edit_knob(config, owner, knob, range.least - 1)) << range.words;
+            }
+            EXPECT_EQ(config, before);
+            EXPECT_FALSE(edit_knob(config, owner, knob, range.most));
+            EXPECT_NE(config, before);
+            EXPECT_FALSE(edit_knob(config, owner, knob, std::nullopt));
+            EXPECT_EQ(config, before);
+        }
+    EXPECT_EQ(*edit_knob(config, {KnobOwner::Kind::uplink, "charter"}, Knob::interval, 9),
+              "the probe interval in milliseconds is between 10 and 60000");
+    EXPECT_EQ(*edit_knob(config, {KnobOwner::Kind::profile, "fats"}, Knob::interval, 10),
+              "there is no profile 'fats'");
+}
+
+TEST_F(Edit, WhatIsNotTypedComesFromTheProfile) {
+    const auto interval = [&] { return probing_of(config, charter())[Knob::interval]; };
+    EXPECT_EQ(interval(), 200U);
+    ASSERT_FALSE(edit_probe_profile(config, "charter", "metered"));
+    EXPECT_EQ(interval(), 16'000U) << "built in";
+    ASSERT_FALSE(edit_profile(config, "metered", true));
+    ASSERT_FALSE(edit_knob(config, {KnobOwner::Kind::profile, "metered"}, Knob::interval, 9'000));
+    EXPECT_EQ(interval(), 9'000U) << "a built-in profile can be changed";
+    EXPECT_EQ(probing_of(config, charter())[Knob::spare_probes], 1U) << "the rest of it stays";
+    ASSERT_FALSE(edit_knob(config, {KnobOwner::Kind::uplink, "charter"}, Knob::interval, 50));
+    EXPECT_EQ(interval(), 50U) << "the uplink's own comes first";
+    ASSERT_FALSE(edit_knob(config, {KnobOwner::Kind::uplink, "charter"}, Knob::interval, {}));
+    ASSERT_FALSE(edit_probe_profile(config, "charter", "yet-to-come"));
+    EXPECT_EQ(interval(), 200U);
+    ASSERT_FALSE(edit_profile(config, "default", true));
+    ASSERT_FALSE(edit_knob(config, {KnobOwner::Kind::profile, "default"}, Knob::interval, 333));
+    EXPECT_EQ(interval(), 333U) << "profiles of one's own begin with `default`";
+    ASSERT_FALSE(edit_probe_profile(config, "charter", "fast"));
+    EXPECT_EQ(interval(), 20U) << "the built-in ones do not";
+}
+
+TEST_F(Edit, TargetsOfEveryKind) {
+    const auto typed = [&](const TargetWords& words) {
+        EXPECT_FALSE(edit_probe_target(config, "charter", words, true));
+        return charter().probes.empty() ? "" : to_text(charter().probes.back());
+    };
+    EXPECT_EQ(typed({.kind = "tcp", .address = "9.9.9.9", .port = 443}), "tcp 9.9.9.9 port 443");
+    EXPECT_EQ(typed({.kind = "dns", .address = "2620:fe::fe"}), "dns 2620:fe::fe");
+    EXPECT_EQ(typed({.kind = "dns", .address = "9.9.9.9", .port = 5353, .name = "example.org"}),
+              "dns 9.9.9.9 port 5353 name example.org");
+    EXPECT_EQ(typed({.kind = "https",
+                     .address = "192.0.2.1",
+                     .name = "www.example.org",
+                     .path = "/health?x=1",
+                     .status = 204}),
+              "https 192.0.2.1 host www.example.org path /health?x=1 status 204");
+    EXPECT_EQ(typed({.kind = "http", .address = "192.0.2.1", .port = 8080}),
+              "http 192.0.2.1 port 8080");
+    EXPECT_EQ(typed({.kind = "arp"}), "arp");
+    EXPECT_EQ(typed({.kind = "nd", .interval = 1'000}), "nd");
+    const auto count = charter().probes.size();
+    EXPECT_EQ(typed({.kind = "nd", .interval = 2'000}), "nd");
+    EXPECT_EQ(charter().probes.size(), count) << "the same target with another interval";
+    EXPECT_EQ(charter().probes.back().interval, Milliseconds(2'000));
+    EXPECT_FALSE(edit_probe_target(config, "charter", {.kind = "nd"}, false));
+    EXPECT_EQ(charter().probes.size(), count - 1);
+
+    const Config before = config;
+    const auto wrong = [&](const TargetWords& words, const std::string& why) {
+        refused(edit_probe_target(config, "charter", words, true), why, before);
+    };
+    wrong({.kind = "tcp", .address = "9.9.9.9"}, "tcp needs a port");
+    wrong({.kind = "tcp", .address = "9.9.9.9", .port = 65'536}, "a port is between 1 and 65535");
+    wrong({.kind = "icmp", .address = "9.9.9.9", .port = 1},
+          "icmp does not take all of these words");
+    wrong({.kind = "arp", .name = "x"}, "arp does not take all of these words");
+    wrong({.kind = "gopher", .address = "9.9.9.9"}, "'gopher' is no kind of probe");
+    wrong({.kind = "dns", .address = "9.9.9.9", .name = "a..b"},
+          "'a..b' is not the name of a host");
+    wrong({.kind = "http", .address = "9.9.9.9", .status = 99},
+          "a status of HTTP is between 100 and 599");
+    wrong({.kind = "icmp", .address = "9.9.9.9", .interval = 9},
+          "the probe interval in milliseconds is between 10 and 60000");
+    EXPECT_TRUE(edit_probe_target(
+        config, "charter", {.kind = "http", .address = "9.9.9.9", .path = "no-slash"}, true));
+    EXPECT_TRUE(edit_probe_target(config, "charter",
+                                  {.kind = "http", .address = "9.9.9.9", .path = "/a|b"}, true));
+}
+
+TEST_F(Edit, Failback) {
+    ASSERT_FALSE(edit_failback(config, "drain", 600));
+    ASSERT_FALSE(edit_failback_class(config, "udp", 5060, true));
+    ASSERT_FALSE(edit_failback_class(config, "50", std::nullopt, true));
+    ASSERT_FALSE(edit_failback_class(config, "esp", std::nullopt, true));
+    EXPECT_EQ(to_text(config), "router multihome\n"
+                               " failback drain deadline 600\n"
+                               " failback now match udp port 5060\n"
+                               " failback now match esp\n"
+                               " uplink charter\n exit\n uplink att\n exit\nexit\n!\n");
+    const Config before = config;
+    refused(edit_failback(config, "now", 600), "only draining has a deadline", before);
+    refused(edit_failback(config, "soon", {}), "'soon' is none of 'drain', 'never' and 'now'",
+            before);
+    refused(edit_failback_class(config, "icmp", 80, true), "icmp has no ports", before);
+    refused(edit_failback_class(config, "what", {}, true), "'what' is no protocol", before);
+    refused(edit_failback_class(config, "tcp", 22, false), "tcp port 22 is not configured", before);
+    ASSERT_FALSE(edit_failback_class(config, "udp", 5060, false));
+    ASSERT_FALSE(edit_failback_class(config, "esp", {}, false));
+    ASSERT_FALSE(edit_failback(config, "never", {}));
+    EXPECT_NE(to_text(config).find(" failback never\n"), std::string::npos);
+    ASSERT_FALSE(edit_failback(config, {}, {}));
+    EXPECT_EQ(config.failback, Failback{});
 }
 
 TEST(ConfigText, DefaultsAreNotPrinted) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// evaluate(): every way from one state to another; judge(): what the figures of all targets say.
+// evaluate(): every way from one state to another.
 #include "core/builders.hpp"
 #include "core/health.hpp"
 
@@ -17,9 +17,11 @@ constexpr State kAll[] = {State::init,       State::up,         State::degraded,
                           State::no_address, State::no_gateway, State::shutdown};
 
 Health in(State state) {
-    Health health{.state = state, .since = at(0ms), .reason = "before", .hold_until = {}};
-    if (state == State::hold)
+    Health health{.state = state, .since = at(0ms), .reason = "before"};
+    if (state == State::hold) {
+        health.good_since = at(0ms);
         health.hold_until = at(5s);
+    }
     return health;
 }
 
@@ -28,7 +30,7 @@ HealthInput input(Verdict::Kind kind) {
             .verdict = {kind, "verdict"},
             .gateway_resolved = true,
             .other_proven = false,
-            .stable_for = 5s};
+            .probing = built_in("default")};
 }
 
 HealthInput blocked(State state) {
@@ -92,7 +94,80 @@ TEST(Health, UpStaysUpUntilProvenDead) {
     EXPECT_EQ(silent.state, State::up);
     EXPECT_EQ(silent.reason, "before");
     EXPECT_EQ(silent.since, at(0ms));
-    EXPECT_EQ(next(State::degraded, input(Verdict::Kind::alive)), State::up);
+}
+
+TEST(Health, DegradedAtOnceAndUpAgainWithPatience) {
+    for (const State from : {State::init, State::up})
+        EXPECT_EQ(next(from, input(Verdict::Kind::degraded)), State::degraded);
+    const Health better = evaluate(in(State::degraded), input(Verdict::Kind::alive), at(1s));
+    EXPECT_EQ(better.state, State::degraded);
+    EXPECT_EQ(better.hold_until, at(6s));
+    EXPECT_EQ(evaluate(better, input(Verdict::Kind::alive), at(6s)).state, State::up);
+    const Health again = evaluate(better, input(Verdict::Kind::degraded), at(2s));
+    EXPECT_FALSE(again.hold_until) << "the time begins anew";
+    EXPECT_EQ(evaluate(again, input(Verdict::Kind::alive), at(3s)).hold_until, at(8s));
+    EXPECT_EQ(next(State::degraded, input(Verdict::Kind::unknown)), State::degraded);
+    EXPECT_EQ(next(State::degraded, input(Verdict::Kind::dead)), State::down);
+}
+
+TEST(Health, ANarrowVerdictKeepsADegradedLineWhereItIsAndCondemnsNobody) {
+    auto in_put = input(Verdict::Kind::alive);
+    in_put.verdict.narrow = true;
+    EXPECT_EQ(next(State::up, in_put), State::up);
+    EXPECT_EQ(next(State::init, in_put), State::up);
+    const Health stays = evaluate(in(State::degraded), in_put, at(1s));
+    EXPECT_EQ(stays.state, State::degraded);
+    EXPECT_FALSE(stays.hold_until);
+    EXPECT_EQ(next(State::hold, in_put, 5s), State::degraded);
+}
+
+TEST(Health, ALineThatRecoversBadlyIsDegradedNotUp) {
+    EXPECT_EQ(next(State::down, input(Verdict::Kind::degraded)), State::hold);
+    EXPECT_EQ(next(State::hold, input(Verdict::Kind::degraded), 5s), State::degraded);
+}
+
+TEST(Health, ALineThatComesAndGoesIsNotTakenBack) {
+    auto health = in(State::up);
+    std::chrono::milliseconds now = 0ms;
+    int returns = 0;
+    for (int i = 0; i < 20; ++i) {
+        health = evaluate(health, input(Verdict::Kind::dead), at(now += 1s));
+        health = evaluate(health, input(Verdict::Kind::alive), at(now += 1s));
+        health = evaluate(health, input(Verdict::Kind::alive), at(now += 5s));
+        returns += health.state == State::up;
+    }
+    EXPECT_EQ(returns, 2) << "the third failure within the half-life is one too many";
+    EXPECT_EQ(health.state, State::hold);
+    EXPECT_NE(health.reason.find("suppressed"), std::string::npos) << health.reason;
+    ASSERT_TRUE(health.hold_until);
+    EXPECT_GT(*health.hold_until, at(now + 15min));
+    EXPECT_LE(*health.hold_until, at(now + 60min));
+    health = evaluate(health, input(Verdict::Kind::alive), *health.hold_until);
+    EXPECT_EQ(health.state, State::up) << "exactly when it said";
+}
+
+TEST(Health, TakingALineOutByHandCostsNothing) {
+    Health health = in(State::up);
+    for (int i = 0; i < 10; ++i) {
+        health = evaluate(health, blocked(State::shutdown), at(1s));
+        EXPECT_EQ(health.penalty.value, 0);
+        health.state = State::up;
+    }
+    EXPECT_EQ(evaluate(health, blocked(State::no_carrier), at(1s)).penalty.value, kPenalty);
+}
+
+TEST(Health, WithoutDampeningNothingIsSuppressed) {
+    auto in_put = input(Verdict::Kind::dead);
+    in_put.probing.values[static_cast<std::size_t>(Knob::half_life)] = 0;
+    auto good = in_put;
+    good.verdict.kind = Verdict::Kind::alive;
+    Health health = in(State::up);
+    for (int i = 0; i < 20; ++i) {
+        health = evaluate(health, in_put, at(1s));
+        health = evaluate(health, good, at(2s));
+        health = evaluate(health, good, at(7s));
+        EXPECT_EQ(health.state, State::up);
+    }
 }
 
 TEST(Health, DownLeavesOnlyByHold) {
@@ -136,7 +211,7 @@ TEST(Health, HoldWaitsForTheGatewaysLinkLayerAddress) {
 
 TEST(Health, WithoutStabilityTimeALineIsBackAtOnce) {
     auto in_put = input(Verdict::Kind::alive);
-    in_put.stable_for = 0ms;
+    in_put.probing.values[static_cast<std::size_t>(Knob::stable_for)] = 0;
     EXPECT_EQ(next(State::down, in_put), State::up);
 }
 
@@ -170,7 +245,8 @@ TEST(Health, WhoHasANexthop) {
 /// Whatever comes, whatever was: there is a reason, and evaluating again changes nothing.
 TEST(Health, EveryStepHasAReasonAndSettles) {
     for (const State from : kAll)
-        for (const auto kind : {Verdict::Kind::unknown, Verdict::Kind::alive, Verdict::Kind::dead})
+        for (const auto kind : {Verdict::Kind::unknown, Verdict::Kind::alive,
+                                Verdict::Kind::degraded, Verdict::Kind::dead})
             for (const bool proven : {false, true})
                 for (const bool resolved : {false, true}) {
                     auto in_put = input(kind);
@@ -183,40 +259,6 @@ TEST(Health, EveryStepHasAReasonAndSettles) {
                     EXPECT_EQ(twice.since, once.since) << to_string(from);
                     EXPECT_EQ(twice.hold_until, once.hold_until) << to_string(from);
                 }
-}
-
-TEST(Judge, OneLivingTargetSuffices) {
-    const auto verdict = judge({silent("192.0.2.1", 50), answering("192.0.2.2")}, 3);
-    EXPECT_EQ(verdict.kind, Verdict::Kind::alive);
-    EXPECT_EQ(verdict.reason, "192.0.2.2 answers in 12.3 ms");
-    EXPECT_EQ(judge({answering("192.0.2.1"), answering("192.0.2.2")}, 3).reason,
-              "192.0.2.1 answers in 12.3 ms, 192.0.2.2 answers in 12.3 ms");
-}
-
-TEST(Judge, DeadWhenAllAreAndTheCountIsReached) {
-    EXPECT_EQ(judge({silent("192.0.2.1", 2)}, 3).kind, Verdict::Kind::alive);
-    EXPECT_EQ(judge({silent("192.0.2.1", 3)}, 3).kind, Verdict::Kind::dead);
-    EXPECT_EQ(judge({silent("192.0.2.1", 1)}, 1).kind, Verdict::Kind::dead);
-    auto refused = silent("192.0.2.2", 4);
-    refused.last_error = "Network is unreachable";
-    EXPECT_EQ(judge({silent("192.0.2.1", 3), refused}, 3).reason,
-              "192.0.2.1 lost 3 in a row, 192.0.2.2 lost 4 in a row (Network is unreachable)");
-}
-
-TEST(Judge, UnknownBeforeTheFirstAnswerOrLoss) {
-    EXPECT_EQ(judge({}, 3).kind, Verdict::Kind::unknown);
-    EXPECT_EQ(judge({silent("192.0.2.1", 2, false)}, 3).kind, Verdict::Kind::unknown);
-    EXPECT_EQ(judge({silent("192.0.2.1", 3), silent("192.0.2.2", 2, false)}, 3).kind,
-              Verdict::Kind::unknown)
-        << "one may still answer";
-    EXPECT_FALSE(judge({}, 3).reason.empty());
-}
-
-TEST(Judge, ALateReplyTakesTheVerdictBack) {
-    auto target = silent("192.0.2.1", 3);
-    EXPECT_EQ(judge({target}, 3).kind, Verdict::Kind::dead);
-    target.consecutive_lost = 0;
-    EXPECT_EQ(judge({target}, 3).kind, Verdict::Kind::alive);
 }
 
 } // namespace

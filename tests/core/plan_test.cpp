@@ -117,6 +117,34 @@ TEST_F(Plan, RulesOfTheOffice) {
                        }));
 }
 
+TEST_F(Plan, ALineThatIsDownIsDeadWhileAnotherCarries) {
+    const auto dead = [&](std::size_t line) { return desired().nat.lines.at(line).dead; };
+    const PerFamily<bool> both{{true, true}};
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    EXPECT_EQ(dead(1), PerFamily<bool>{});
+    router.fall_silent("charter");
+    EXPECT_EQ(dead(1), both) << "charter, on eth2.5";
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    router.fall_silent("att");
+    EXPECT_EQ(dead(1), PerFamily<bool>{}) << "nothing is better than it";
+    EXPECT_EQ(dead(0), PerFamily<bool>{});
+    router.answer("att");
+    EXPECT_EQ(dead(1), both);
+    router.answer("charter");
+    EXPECT_EQ(dead(1), PerFamily<bool>{}) << "in hold, its flows live again";
+    router.interface("eth2.5").carrier = false;
+    EXPECT_EQ(dead(1), both) << "without carrier";
+    router.interface("eth2.4").carrier = false;
+    EXPECT_EQ(dead(1), PerFamily<bool>{});
+}
+
+TEST_F(Plan, ALineIsDeadInOneFamily) {
+    router.set_probe("charter", Family::v6, {silent("2001:db8:ffff::9", 3)});
+    const auto dead = desired().nat.lines.at(1).dead;
+    EXPECT_FALSE(dead[Family::v4]);
+    EXPECT_TRUE(dead[Family::v6]);
+}
+
 TEST_F(Plan, NatAndGuardOfTheOffice) {
     const NatPlan& nat = desired().nat;
     EXPECT_EQ(nat_texts(nat),
@@ -146,7 +174,7 @@ TEST_F(Plan, TheRestOfTheOffice) {
     EXPECT_EQ(probe.interface, "eth2.4");
     EXPECT_EQ(probe.ifindex, 4U);
     EXPECT_EQ(probe.source, ip("203.0.113.57"));
-    EXPECT_EQ(probe.targets, std::vector{ip("192.0.2.9")});
+    EXPECT_EQ(probe.targets, (std::vector{ProbeTarget{.address = ip("192.0.2.9")}}));
 }
 
 TEST_F(Plan, TableNumbersAndRuleBaseAreTheOperatorsToChoose) {
@@ -187,6 +215,30 @@ TEST_F(Plan, AnInterfaceThatIsAwayLeavesWhatIsConfigured) {
     EXPECT_EQ(desired().probes.size(), 2U);
     EXPECT_EQ(desired().sysctls.size(), 2U);
     EXPECT_EQ(nat_texts(desired().nat)[2], "eth2.5 ipv4 snat 198.51.100.50-198.51.100.50 guard");
+}
+
+TEST_F(Plan, TheKernelIsToldWhatLinesShareByWhileTheyDo) {
+    const auto global = [&](Family family) {
+        std::vector<Sysctl> found;
+        for (const Sysctl& sysctl : desired().sysctls)
+            if (sysctl.interface.empty() && sysctl.family == family)
+                found.push_back(sysctl);
+        return found;
+    };
+    EXPECT_TRUE(global(Family::v4).empty()) << "one line carries";
+    router.uplink("att").preference = 10;
+    for (const Family family : kFamilies) {
+        router.config.load_sharing = LoadSharing::per_flow;
+        EXPECT_EQ(global(family),
+                  (std::vector<Sysctl>{{family, "", "fib_multipath_hash_policy", 1}}));
+        router.config.load_sharing = LoadSharing::per_source;
+        EXPECT_EQ(global(family),
+                  (std::vector<Sysctl>{{family, "", "fib_multipath_hash_fields", 1},
+                                       {family, "", "fib_multipath_hash_policy", 3}}));
+    }
+    router.set_probe("att", Family::v6, {silent("2001:db8:ffff::9", 3)});
+    EXPECT_TRUE(global(Family::v6).empty()) << "one line carries IPv6";
+    EXPECT_EQ(global(Family::v4).size(), 2U);
 }
 
 TEST_F(Plan, EqualsShareByWeight) {
@@ -290,12 +342,12 @@ TEST_F(Plan, WithoutTargetsTheGatewayIsProbed) {
     const auto& probes = desired().probes;
     const auto found = std::ranges::find(probes, ProbeKey{"charter", Family::v4}, &ProbePlan::key);
     ASSERT_NE(found, probes.end());
-    EXPECT_EQ(found->targets, std::vector{ip("198.51.100.49")});
+    EXPECT_EQ(found->targets, (std::vector{ProbeTarget{.address = ip("198.51.100.49")}}));
     router.uplink("charter").probes = {{ProbeTarget::Kind::icmp, ip("2001:db8:9::9")}};
     const auto& again = desired().probes;
     const auto four = std::ranges::find(again, ProbeKey{"charter", Family::v4}, &ProbePlan::key);
     ASSERT_NE(four, again.end()) << "a target of one family leaves the other its gateway";
-    EXPECT_EQ(four->targets, std::vector{ip("198.51.100.49")});
+    EXPECT_EQ(four->targets, (std::vector{ProbeTarget{.address = ip("198.51.100.49")}}));
 }
 
 TEST_F(Plan, EverythingIsSortedAndUnique) {

@@ -29,6 +29,19 @@ std::string text_of(const core::Rule& rule) {
     return family_text(rule.family) + core::to_string(rule);
 }
 
+std::string text_of(const core::FlowSelector& selector) {
+    const std::string family = core::to_string(selector.family);
+    switch (selector.kind) {
+    case core::FlowSelector::Kind::translated_to:
+        return selector.first.to_string();
+    case core::FlowSelector::Kind::untranslated:
+        return "untranslated " + family;
+    case core::FlowSelector::Kind::marked:
+        break;
+    }
+    return "mark " + std::to_string(selector.mark >> 24U) + " " + family;
+}
+
 core::KernelRoute kernel_route(const core::Route& route) {
     core::KernelRoute found{.destination = route.destination,
                             .table = route.table,
@@ -137,8 +150,12 @@ core::Result<void> FakeNat::apply(const core::NatPlan& plan) {
     if (!fault.empty())
         return failure(fault);
     std::string lines;
-    for (const core::LineNat& line : plan.lines)
+    for (const core::LineNat& line : plan.lines) {
         lines += " " + line.interface;
+        for (const core::Family family : core::kFamilies)
+            if (line.dead[family])
+                lines += std::string("(dead v") + (family == core::Family::v4 ? "4)" : "6)");
+    }
     journal_.push_back("nat" + lines);
     held = plan;
     tampered = false;
@@ -166,24 +183,32 @@ core::Result<std::vector<apply::GuardCount>> FakeNat::counters() {
     return counts;
 }
 
-core::Result<apply::ForgetReport> FakeFlows::forget(const core::FlowSelector& selector) {
-    if (!fault.empty())
-        return failure(fault);
-    const std::string family = core::to_string(selector.family);
-    switch (selector.kind) {
-    case core::FlowSelector::Kind::translated_to:
-        journal_.push_back("forget " + selector.first.to_string());
-        break;
-    case core::FlowSelector::Kind::untranslated:
-        journal_.push_back("forget untranslated " + family);
-        break;
-    case core::FlowSelector::Kind::marked:
-        journal_.push_back("forget mark " + std::to_string(selector.mark >> 24U) + " " + family);
-        break;
+apply::Ticket FakeFlows::forget(const core::FlowSelector& selector) {
+    const apply::Ticket ticket = ++last_ticket_;
+    names_[ticket] = text_of(selector);
+    if (!fault.empty() || refused.contains(names_[ticket])) {
+        under_way_.push_back({ticket, failure(fault)});
+        return ticket;
     }
-    return apply::ForgetReport{.method = apply::ForgetReport::Method::one_message,
-                               .deleted = deleted,
-                               .took = std::chrono::microseconds(1500)};
+    journal_.push_back("forget " + names_[ticket]);
+    under_way_.push_back(
+        {ticket, apply::ForgetReport{.method = apply::ForgetReport::Method::one_message,
+                                     .deleted = deleted,
+                                     .took = std::chrono::microseconds(1500)}});
+    return ticket;
+}
+
+void FakeFlows::cancel(apply::Ticket ticket) {
+    if (std::erase_if(under_way_, [&](const auto& each) { return each.ticket == ticket; }) == 0)
+        journal_.push_back("nothing to cancel");
+    else
+        journal_.push_back("cancel " + names_[ticket]);
+}
+
+std::vector<apply::Completion> FakeFlows::completed() {
+    if (slow)
+        return {};
+    return std::exchange(under_way_, {});
 }
 
 core::Result<std::vector<apply::FlowCount>>

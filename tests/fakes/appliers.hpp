@@ -82,18 +82,27 @@ class FakeFlows final : public apply::FlowApplier {
 public:
     explicit FakeFlows(Journal& journal) : journal_(journal) {}
 
-    core::Result<apply::ForgetReport> forget(const core::FlowSelector& selector) override;
+    apply::Ticket forget(const core::FlowSelector& selector) override;
+    void cancel(apply::Ticket ticket) override;
+    std::vector<apply::Completion> completed() override;
     core::Result<std::vector<apply::FlowCount>>
     count(const std::vector<core::AddressRange>& ranges) override;
     core::Result<apply::FlowList> list(const core::AddressRange& translated_to,
                                        std::size_t limit) override;
 
-    std::string fault;
+    bool has_news() const { return !slow && !under_way_.empty(); }
+
+    std::string fault;                        ///< of what is asked while it is not empty
+    std::set<std::string> refused;            ///< what cannot be forgotten, as the journal has it
     std::optional<std::uint64_t> deleted = 3; ///< what every forget() reports
+    bool slow = false;                        ///< nothing is completed while this holds
     std::vector<apply::Flow> flows;
 
 private:
     Journal& journal_;
+    apply::Ticket last_ticket_ = 0;
+    std::vector<apply::Completion> under_way_;
+    std::map<apply::Ticket, std::string> names_;
 };
 
 class FakeSysctls final : public apply::SysctlApplier {

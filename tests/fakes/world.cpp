@@ -13,7 +13,8 @@ runtime::Sensors sensors_of(World& world) {
     return {.set_probes = [](const auto&, core::Time) {},
             .probe_figures = [&world](core::Time) { return world.figures; },
             .set_interest = [](const auto&, const auto&) {},
-            .resolve = [](const core::NeighbourKey&) {}};
+            .resolve = [](const core::NeighbourKey&) {},
+            .set_bfd = [](const std::vector<core::BfdPlan>&) {}};
 }
 
 } // namespace
@@ -37,7 +38,7 @@ void World::turn() {
     constexpr int kEnough = 50;
     for (int i = 0; i < kEnough; ++i) {
         update();
-        if (!zebra.deliver())
+        if (!zebra.deliver() && !flows.has_news())
             return;
     }
     journal.push_back("it never comes to rest");
@@ -74,14 +75,18 @@ void World::set_figures(const std::string& uplink, bool answered) {
         for (const core::ProbeTarget& probe : found->probes) {
             const std::string target = probe.address.to_string();
             if (core::family_of(probe.address) == family)
-                targets.push_back(answered ? answering(target)
-                                           : silent(target, found->timing.fail_after));
+                targets.push_back(
+                    answered
+                        ? answering(target)
+                        : silent(target, core::probing_of(config, *found)[core::Knob::fail_after]));
         }
         const auto& gateway = found->family[family].gateway;
         if (targets.empty() && gateway.kind == core::Gateway::Kind::address) {
             const std::string target = gateway.address.to_string();
-            targets.push_back(answered ? answering(target)
-                                       : silent(target, found->timing.fail_after));
+            targets.push_back(
+                answered
+                    ? answering(target)
+                    : silent(target, core::probing_of(config, *found)[core::Knob::fail_after]));
         }
     }
 }

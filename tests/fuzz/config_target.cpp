@@ -51,17 +51,44 @@ public:
         case 's':
             return edit_shutdown(config, word_[0], !has(1));
         case 'p':
-            return edit_probe_icmp(config, word_[0], word_[1], !has(2));
+            return edit_probe_target(config, word_[0],
+                                     {.kind = word_[1],
+                                      .address = word_[2],
+                                      .port = number(3),
+                                      .name = word(4),
+                                      .path = word(5),
+                                      .status = number(6),
+                                      .interval = number(7)},
+                                     !has(8));
+        case 'P':
+            return edit_profile(config, word_[0], !has(1));
+        case 'Q':
+            return edit_probe_profile(config, word_[0], word(1));
+        case 'k':
+        case 'K':
+            return edit_knob(
+                config,
+                {command_ == 'k' ? core::KnobOwner::Kind::uplink : core::KnobOwner::Kind::profile,
+                 word_[0]},
+                static_cast<core::Knob>(number(1).value_or(0) % core::kKnobs), number(2));
+        case 'B':
+            return edit_bfd(config, word_[0], !has(2), word(1));
+        case 'L':
+            return edit_load_sharing(config, word(0));
+        case 'F':
+            return edit_failback(config, word(0), number(1));
+        case 'c':
+            return edit_failback_class(config, word_[0], number(1), !has(2));
         default:
             return edit_number(
                 config, word_[0],
-                static_cast<core::UplinkNumber>(static_cast<unsigned char>(command_) % 7),
+                static_cast<core::UplinkNumber>(static_cast<unsigned char>(command_) % 3),
                 number(1));
         }
     }
 
 private:
-    static constexpr std::size_t kWords = 5;
+    static constexpr std::size_t kWords = 10;
 
     bool has(std::size_t i) const { return i < count_; }
     Optional word(std::size_t i) const { return has(i) ? Optional(word_[i]) : std::nullopt; }

@@ -65,5 +65,21 @@ TEST(Fuzz, Icmp) {
     run(seeds({"icmp.txt"}), icmp_target);
 }
 
+TEST(Fuzz, Dns) {
+    const Input root{0, 0x12, 0x34, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1};
+    const Input named{'a', '.', 'o', 'r', 'g', 0, 0x12, 0x34, 0x81, 0x83, 0, 1, 0, 0, 0,
+                      0,   0,   0,   1,   'a', 3, 'o',  'r',  'g',  0,    0, 1, 0, 1};
+    const Input bare{0, 0x12, 0x34, 0x81, 0x85, 0, 0, 0, 0, 0, 0, 0, 0};
+    run({root, named, bare}, dns_target);
+}
+
+TEST(Fuzz, Neighbour) {
+    const Input arp{0,   1, 8, 0, 6, 4, 0, 2, 2, 0,    0,   0, 0, 0x22,
+                    192, 0, 2, 2, 2, 0, 0, 0, 0, 0x11, 192, 0, 2, 1};
+    const Input advertisement{136, 0, 0, 0, 0xe0, 0, 0, 0, 0xfe, 0x80, 0, 0, 0, 0, 0, 0,
+                              0,   0, 0, 0, 0,    0, 0, 2, 2,    1,    2, 0, 0, 0, 0, 0x22};
+    run({arp, advertisement}, neighbour_target);
+}
+
 } // namespace
 } // namespace multihomed::fuzz

@@ -19,6 +19,10 @@ using Bytes = std::span<const std::uint8_t>;
 void netlink_target(Bytes input);
 /// First byte: family (even: IPv4). The rest: what a raw ICMP socket delivers.
 void icmp_target(Bytes input);
+/// A name that is asked for, a zero byte, and what comes back from the server.
+void dns_target(Bytes input);
+/// An ARP packet behind its Ethernet header, or an ICMPv6 message.
+void neighbour_target(Bytes input);
 /// Lines of configuration commands, in the notation of config_target.cpp.
 void config_target(Bytes input);
 

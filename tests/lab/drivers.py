@@ -36,6 +36,9 @@ class Driver:
     def stop(self):
         self._stop(self.lab.router)
 
+    def forgive(self, line):
+        """The line's next failure counts as its first, where the driver keeps such accounts."""
+
     def _start(self, router):
         raise NotImplementedError
 
@@ -225,6 +228,8 @@ class Multihomed(Driver):
 
     steers_by_source = True
 
+    with_bfd = None  # what bfdd is configured with, below `bfd`; None: it does not run
+
     def __init__(self, with_module=True, configuration=None):
         self.with_module = with_module
         self.name = "multihomed" if with_module else "multihomed on stock zebra"
@@ -235,10 +240,16 @@ class Multihomed(Driver):
         # as docs/install.md recommends
         self.frr.start_zebra(self.with_module, "--v6-rr-semantics", "-K", "60")
         self.frr.start("staticd")
+        if self.with_bfd:
+            self.frr.start("bfdd")
+            self.frr.configure(f"bfd\n{self.with_bfd}")
         self.frr.start_multihomed()
         self.frr.configure(self._configuration or office_configuration(self.lab))
         self.wait_settled()
         wait_for(self._all_up, 20.0, what="every line is up")
+
+    def forgive(self, line):
+        self.frr.vtysh(f"clear multihome uplink {line.name} penalty")
 
     def _all_up(self):
         lines = json.loads(self.frr.vtysh("show multihome json"))["lines"]

@@ -59,6 +59,7 @@ class Frr:
         self._namespace = lab[role]
         suffix = "" if role == "router" else f"-{role}"
         self.pathspace = f"mh{lab.name}{suffix}"
+        self._suffix = suffix  # of its logs, too
         self.config_directory = pathlib.Path("/etc/frr", self.pathspace)
         self.run_directory = pathlib.Path("/var/run/frr", self.pathspace)
         self.vtysh_path = vtysh_binary()
@@ -99,7 +100,7 @@ class Frr:
         """Start a daemon and wait until its vty socket answers; returns its Popen."""
         if self.is_running(daemon):
             raise RuntimeError(f"{daemon} is already running")
-        log = self._lab.log(daemon)
+        log = self._lab.log(daemon + self._suffix)
         log.touch()
         shutil.chown(log, "frr", "frr")
         argv = [str(binary or FRR_DIRECTORY / daemon), "-N", self.pathspace]
@@ -107,7 +108,7 @@ class Frr:
         argv += ["--log", f"file:{log}", "--log-level", "debug", *arguments]
         self._arguments[daemon] = (arguments, binary)
         self.processes[daemon] = self._lab.ledger.spawn(
-            self._namespace.argv(argv), self._lab.log(f"{daemon}-output")
+            self._namespace.argv(argv), self._lab.log(f"{daemon}{self._suffix}-output")
         )
         wait_for(lambda: self._answers(daemon), what=f"{daemon} opens its vty socket")
         return self.processes[daemon]
@@ -115,7 +116,7 @@ class Frr:
     def _answers(self, daemon):
         code = self.processes[daemon].poll()
         if code is not None:
-            output = self._lab.log(f"{daemon}-output").read_text()
+            output = self._lab.log(f"{daemon}{self._suffix}-output").read_text()
             raise RuntimeError(f"{daemon} ended ({code}): {output}")
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(self.run_directory / f"{daemon}.vty"))
@@ -185,5 +186,5 @@ class Frr:
         return run(self._namespace.argv(argv), timeout=120)
 
     def log_text(self, daemon):
-        path = self._lab.log(daemon)
+        path = self._lab.log(daemon + self._suffix)
         return path.read_text(errors="replace") if path.exists() else ""

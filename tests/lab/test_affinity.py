@@ -54,8 +54,9 @@ def begins_by(connector, line):
 
 
 @pytest.mark.parametrize("target,kind", [(plan.INTERNET4, "udp"), (plan.INTERNET4, "tcp")])
-def test_a_flow_stays_where_it_began_when_the_preferred_line_returns(lab, traffic, target, kind):
+def test_a_flow_stays_where_it_began_when_the_preferred_line_returns(lab, office, traffic, target, kind):
     new = traffic(Connector, target)
+    office.forgive(CHARTER)
     lab.break_line(CHARTER, CABLE)
     begins_by(new, ATT)
     flow = traffic(Flow, kind, target)
@@ -67,8 +68,9 @@ def test_a_flow_stays_where_it_began_when_the_preferred_line_returns(lab, traffi
     assert not flow.broken
 
 
-def test_flows_of_a_dead_line_move_and_the_others_stay(lab, traffic):
+def test_flows_of_a_dead_line_move_and_the_others_stay(lab, office, traffic):
     new = traffic(Connector, plan.INTERNET4)
+    office.forgive(CHARTER)
     lab.break_line(CHARTER, CABLE)
     begins_by(new, ATT)
     other = traffic(Flow, "tcp", plan.INTERNET4, name="on-att")
@@ -77,6 +79,7 @@ def test_flows_of_a_dead_line_move_and_the_others_stay(lab, traffic):
     begins_by(new, CHARTER)
     flow = traffic(Flow, "udp", plan.INTERNET4, name="on-charter")
     flow.wait_flowing()
+    office.forgive(CHARTER)
     broken = lab.break_line(CHARTER, CABLE)
     moved = begins_by(new, ATT)
     wait_for(lambda: ATT in lines_of(flow, broken.at), what="the flow has moved")
@@ -135,6 +138,7 @@ def test_other_bits_of_marks_are_left_alone(lab, traffic):
 
 def test_marks_outlive_the_daemon(lab, office, traffic):
     new = traffic(Connector, plan.INTERNET4)
+    office.forgive(CHARTER)
     lab.break_line(CHARTER, CABLE)
     begins_by(new, ATT)
     flow = traffic(Flow, "tcp", plan.INTERNET4, name="long")

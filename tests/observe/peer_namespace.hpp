@@ -30,6 +30,15 @@ public:
     void run_inside(const std::string& command) const {
         run("nsenter --net=" + path() + " sh -ec '" + command + "'");
     }
+    /// Sockets that `body` makes stay there.
+    void within(const std::function<void()>& body) const {
+        const int outer = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        ASSERT_EQ(setns(fd_, CLONE_NEWNET), 0) << strerror(errno);
+        body();
+        if (setns(outer, CLONE_NEWNET) != 0)
+            abort(); // all that follows would run in the wrong place
+        close(outer);
+    }
 
 private:
     int fd_ = -1;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A network in virtual time behind ProbeSocket: it answers echo requests after a delay, or loses,
-// doubles, forges or misdirects them, as told. advance() jumps from event to event and drives a
-// Prober as the daemon's loop would.
+// A network in virtual time: it answers echo requests (behind PacketSocket) after a delay, or
+// loses, doubles, forges or misdirects them, as told. To probes of other kinds (behind ProbeSocket)
+// things happen without any packets. advance() jumps from event to event and drives a Prober as the
+// daemon's loop would.
 #pragma once
 
+#include "probe/echo_socket.hpp"
 #include "probe/prober.hpp"
 
 #include <poll.h>
@@ -36,6 +38,7 @@ public:
         Time at;
         std::string interface;
         Address target;
+        core::ProbeTarget::Kind kind = core::ProbeTarget::Kind::icmp;
     };
     /// What becomes of a request: the packets that arrive at its socket.
     using Fate = std::function<std::vector<Packet>(const core::ProbePlan&, const Address& target,
@@ -45,6 +48,15 @@ public:
     Fate fate = [this](const core::ProbePlan& plan, const Address& target, const auto& request) {
         return std::vector{reply(plan, target, request, std::chrono::milliseconds(20))};
     };
+    /// What becomes of a probe of another kind.
+    std::function<std::vector<probe::Outcome>(const core::ProbeTarget&, std::uint16_t sequence)>
+        other_fate = [this](const core::ProbeTarget& target, std::uint16_t sequence) {
+            return std::vector{probe::Outcome{.sequence = sequence,
+                                              .target = target.address,
+                                              .at = now + std::chrono::milliseconds(20)}};
+        };
+    /// Probes of other kinds that nobody has given up yet, answered or not.
+    std::vector<Time> pending;
     std::string open_error;
     std::string send_error;
     std::vector<Sent> sent;
@@ -81,13 +93,14 @@ public:
     }
 
     probe::ProbeSocketFactory factory() {
-        return [this](const core::ProbePlan& plan, const probe::EchoIdentity&)
-                   -> core::Result<std::unique_ptr<probe::ProbeSocket>> {
-            if (!open_error.empty())
-                return core::Error{13, open_error};
-            ++opened;
-            return std::unique_ptr<probe::ProbeSocket>(std::make_unique<Socket>(*this, plan));
-        };
+        return
+            [this, echo = probe::echo_sockets(packet_factory())](
+                const core::ProbePlan& plan,
+                core::ProbeTarget::Kind kind) -> core::Result<std::unique_ptr<probe::ProbeSocket>> {
+                if (kind == core::ProbeTarget::Kind::icmp)
+                    return echo(plan);
+                return std::unique_ptr<probe::ProbeSocket>(std::make_unique<Other>(*this, plan));
+            };
     }
 
     /// Lets time pass up to `until`. Counts the wake-ups, returns whether any of them brought news.
@@ -95,7 +108,7 @@ public:
         bool news = false;
         for (;;) {
             std::optional<Time> next = prober.next_deadline();
-            for (const Socket* socket : sockets_)
+            for (const Inbox* socket : sockets_)
                 if (const auto arrival = socket->next_arrival(); arrival)
                     next = next ? std::min(*next, *arrival) : *arrival;
             if (!next || *next > until)
@@ -122,42 +135,45 @@ public:
     std::uint64_t wakeups = 0;
 
 private:
-    class Socket final : public probe::ProbeSocket {
+    class Inbox {
     public:
-        Socket(FakeNetwork& network, core::ProbePlan plan)
-            : network_(network), plan_(std::move(plan)),
-              fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        virtual ~Inbox() = default;
+        virtual std::optional<Time> next_arrival() const = 0;
+        virtual void deliver() = 0;
+    };
+    /// What is on its way to a socket, and what has arrived; the items have a time, `at`.
+    template <class Item>
+    class Mailbox final : public Inbox {
+    public:
+        explicit Mailbox(FakeNetwork& network)
+            : network_(network), fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
             network_.sockets_.push_back(this);
             ++network_.open_now;
         }
-        ~Socket() override {
+        ~Mailbox() override {
             std::erase(network_.sockets_, this);
             --network_.open_now;
             close(fd_);
         }
-        int fd() const override { return fd_; }
-        core::Result<Time> send(const Address& target,
-                                std::span<const std::uint8_t> message) override {
-            if (!network_.send_error.empty())
-                return core::Error{101, network_.send_error};
-            network_.sent.push_back({network_.now, plan_.interface, target});
-            const std::vector<std::uint8_t> request(message.begin(), message.end());
-            for (Packet& packet : network_.fate(plan_, target, request))
-                on_the_way_.push_back(std::move(packet));
-            return network_.now;
+        Mailbox(const Mailbox&) = delete;
+        Mailbox& operator=(const Mailbox&) = delete;
+
+        int fd() const { return fd_; }
+        void put(std::vector<Item> items) {
+            for (Item& item : items)
+                on_the_way_.push_back(std::move(item));
         }
-        void receive(const std::function<void(const probe::Arrival&)>& each) override {
+        std::vector<Item> take() {
             std::uint64_t count = 0;
             (void)!read(fd_, &count, sizeof count);
-            for (const Packet& packet : std::exchange(arrived_, {}))
-                each({packet.from, packet.bytes, packet.at});
+            return std::exchange(arrived_, {});
         }
-        std::optional<Time> next_arrival() const {
-            const auto first = std::ranges::min_element(on_the_way_, {}, &Packet::at);
+        std::optional<Time> next_arrival() const override {
+            const auto first = std::ranges::min_element(on_the_way_, {}, &Item::at);
             return first == on_the_way_.end() ? std::nullopt : std::optional(first->at);
         }
-        void deliver() {
-            std::ranges::stable_sort(on_the_way_, {}, &Packet::at);
+        void deliver() override {
+            std::ranges::stable_sort(on_the_way_, {}, &Item::at);
             while (!on_the_way_.empty() && on_the_way_.front().at <= network_.now) {
                 arrived_.push_back(std::move(on_the_way_.front()));
                 on_the_way_.pop_front();
@@ -168,14 +184,76 @@ private:
 
     private:
         FakeNetwork& network_;
-        core::ProbePlan plan_;
         int fd_;
-        std::deque<Packet> on_the_way_;
-        std::vector<Packet> arrived_;
+        std::deque<Item> on_the_way_;
+        std::vector<Item> arrived_;
     };
 
+    class Packets final : public probe::PacketSocket {
+    public:
+        Packets(FakeNetwork& network, core::ProbePlan plan)
+            : network_(network), plan_(std::move(plan)), box_(network) {}
+        int fd() const override { return box_.fd(); }
+        core::Result<Time> send(const Address& target,
+                                std::span<const std::uint8_t> message) override {
+            if (!network_.send_error.empty())
+                return core::Error{101, network_.send_error};
+            network_.sent.push_back({network_.now, plan_.interface, target});
+            box_.put(network_.fate(plan_, target, {message.begin(), message.end()}));
+            return network_.now;
+        }
+        void receive(const std::function<void(const probe::Arrival&)>& each) override {
+            for (const Packet& packet : box_.take())
+                each({packet.from, packet.bytes, packet.at});
+        }
+
+    private:
+        FakeNetwork& network_;
+        core::ProbePlan plan_;
+        Mailbox<Packet> box_;
+    };
+
+    class Other final : public probe::ProbeSocket {
+    public:
+        Other(FakeNetwork& network, core::ProbePlan plan)
+            : network_(network), plan_(std::move(plan)), box_(network) {}
+        int fd() const override { return box_.fd(); }
+        core::Result<Time> send(const core::ProbeTarget& target, std::uint16_t sequence) override {
+            if (!network_.send_error.empty())
+                return core::Error{101, network_.send_error};
+            network_.sent.push_back({network_.now, plan_.interface, target.address, target.kind});
+            network_.pending.push_back(network_.now);
+            box_.put(network_.other_fate(target, sequence));
+            return network_.now;
+        }
+        void receive(const Take& each) override {
+            for (const probe::Outcome& outcome : box_.take())
+                each(outcome);
+        }
+        std::optional<Time> oldest_pending() const override {
+            return network_.pending.empty() ? std::nullopt : std::optional(network_.pending[0]);
+        }
+        void give_up(Time sent_until) override {
+            std::erase_if(network_.pending, [&](Time sent) { return sent <= sent_until; });
+        }
+
+    private:
+        FakeNetwork& network_;
+        core::ProbePlan plan_;
+        Mailbox<probe::Outcome> box_;
+    };
+
+    probe::PacketSocketFactory packet_factory() {
+        return [this](const core::ProbePlan& plan, const probe::EchoIdentity&)
+                   -> core::Result<std::unique_ptr<probe::PacketSocket>> {
+            if (!open_error.empty())
+                return core::Error{13, open_error};
+            ++opened;
+            return std::unique_ptr<probe::PacketSocket>(std::make_unique<Packets>(*this, plan));
+        };
+    }
     void deliver() {
-        for (Socket* socket : sockets_)
+        for (Inbox* socket : sockets_)
             socket->deliver();
     }
     static bool is_readable(const probe::Prober& prober) {
@@ -183,7 +261,7 @@ private:
         return poll(&entry, 1, 0) > 0;
     }
 
-    std::vector<Socket*> sockets_;
+    std::vector<Inbox*> sockets_;
 };
 
 } // namespace multihomed::testing

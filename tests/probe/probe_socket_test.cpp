@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The prober with real sockets: two lines lead to one "Internet" namespace, which holds the same
-// target for both. Families run through the same tests.
+// The prober with real raw ICMP sockets. Families run through the same tests.
+#include "probe/echo_socket.hpp"
 #include "probe/prober.hpp"
 
-#include "observe/peer_namespace.hpp"
+#include "probe/lines.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,38 +23,18 @@ namespace {
 
 using namespace std::chrono_literals;
 using core::Family;
+using testing::kNames;
+using testing::Lines;
+using testing::Names;
+using testing::now;
 using testing::run;
-
-core::Time now() {
-    return std::chrono::steady_clock::now();
-}
-
-struct Names {
-    Family family;
-    const char* source[2];
-    const char* gateway[2];
-    const char* target;
-    const char* unreachable;
-};
-const Names kNames[] = {
-    {Family::v4,
-     {"192.0.2.1", "198.51.100.1"},
-     {"192.0.2.2", "198.51.100.2"},
-     "203.0.113.99",
-     "203.0.113.66"},
-    {Family::v6,
-     {"2001:db8::1", "2001:db8:1::1"},
-     {"2001:db8::2", "2001:db8:1::2"},
-     "2001:db8:99::99",
-     "2001:db8:99::66"},
-};
 
 TEST(RawProbeSockets, LeaveDescriptorsToOthers) {
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit few{.rlim_cur = 60, .rlim_max = before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
-    const auto open = raw_probe_sockets([](const std::function<void()>& call) { call(); });
+    const auto open = raw_icmp_sockets([](const std::function<void()>& call) { call(); });
     const auto socket = open({.key = {"dsl", Family::v4},
                               .interface = "lo",
                               .ifindex = 1,
@@ -94,77 +74,6 @@ private:
     bool v4_;
     int fd_;
     int count_ = 0;
-};
-
-class Lines : public testing::InNamespace {
-protected:
-    void SetUp() override {
-        InNamespace::SetUp();
-        if (IsSkipped())
-            return;
-        for (const int i : {0, 1}) {
-            const std::string line = "line" + std::to_string(i);
-            const std::string far = "far" + std::to_string(i);
-            run("ip link add " + line + " index 1" + std::to_string(i) + " type veth peer name " +
-                far + " index 2" + std::to_string(i));
-            run("ip link set " + far + " netns " + internet_.path() + "; ip link set " + line +
-                " up");
-            internet_.run_inside("ip link set " + far + " up");
-            internet_.run_inside("ip -6 address add fe80::1/64 dev " + far + " nodad");
-            run("ip -6 address add fe80::2/64 dev " + line + " nodad");
-            for (const Names& names : kNames) {
-                const char* length = names.family == Family::v4 ? "/24" : "/64 nodad";
-                run(std::string("ip address add ") + names.source[i] + length + " dev " + line);
-                internet_.run_inside(std::string("ip address add ") + names.gateway[i] + length +
-                                     " dev " + far);
-                const std::string version = names.family == Family::v4 ? "ip -4" : "ip -6";
-                const std::string table = std::to_string(1001 + i);
-                run(version + " route add default via " + names.gateway[i] + " table " + table);
-                run(version + " rule add from " + names.source[i] + " lookup " + table);
-            }
-        }
-        // Replies may come in by the other line, which the test for that needs to be delivered.
-        run("for i in all line0 line1; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done");
-        internet_.run_inside("ip link set lo up; sysctl -qw net.ipv4.ip_forward=1;"
-                             "sysctl -qw net.ipv6.conf.all.forwarding=1;"
-                             "sysctl -qw net.ipv4.conf.all.rp_filter=0;"
-                             "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0;"
-                             "ip address add 203.0.113.99/32 dev lo;"
-                             "ip address add 2001:db8:99::99/128 dev lo nodad;"
-                             "ip route add unreachable 203.0.113.66;"
-                             "ip -6 route add unreachable 2001:db8:99::66");
-    }
-
-    static core::ProbePlan plan(int line, const std::string& source, const std::string& target) {
-        core::ProbePlan made;
-        made.source = core::parse_address(source).value();
-        made.key = {"line" + std::to_string(line), core::family_of(made.source)};
-        made.interface = made.key.uplink;
-        made.ifindex = static_cast<std::uint32_t>(10 + line);
-        made.targets = {core::parse_address(target).value()};
-        made.interval = 20ms;
-        made.timeout = 200ms;
-        return made;
-    }
-    /// Drives the prober as the daemon does until the condition holds; false after five seconds.
-    bool eventually(const std::function<bool()>& condition) {
-        const auto limit = now() + 5s;
-        while (!condition()) {
-            if (now() > limit)
-                return false;
-            const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
-                prober_.next_deadline().value_or(limit) - now());
-            pollfd entry{prober_.fd(), POLLIN, 0};
-            if (poll(&entry, 1, std::max(0, static_cast<int>(wait.count()))) > 0)
-                prober_.on_readable(now());
-            if (*prober_.next_deadline() <= now())
-                prober_.on_time(now());
-        }
-        return true;
-    }
-
-    testing::PeerNamespace internet_;
-    Prober prober_{testing::always()};
 };
 
 class LiveProber : public Lines, public ::testing::WithParamInterface<const Names*> {
@@ -271,10 +180,10 @@ TEST_P(LiveProber, ForeignEchoesDoNotReachIt) {
     // Another program of ours asks the same target from the same address.
     const EchoIdentity theirs{0x4242, {8, 7, 6, 5, 4, 3, 2, 1}};
     Witness witness(GetParam()->family);
-    const auto socket = raw_probe_sockets(testing::always())(plan(0, GetParam()->target), theirs);
+    const auto socket = raw_icmp_sockets(testing::always())(plan(0, GetParam()->target), theirs);
     ASSERT_TRUE(socket) << socket.error().what;
     for (std::uint16_t i = 0; i < 10; ++i)
-        ASSERT_TRUE(socket.value()->send(plan(0, GetParam()->target).targets[0],
+        ASSERT_TRUE(socket.value()->send(plan(0, GetParam()->target).targets[0].address,
                                          encode_echo_request(GetParam()->family, {theirs, i})));
     const auto limit = now() + 5s;
     while (witness.replies(theirs.identifier) < 10 && now() < limit) {

@@ -25,7 +25,7 @@ protected:
     static Time at(std::chrono::milliseconds offset) { return kStart + offset; }
     core::TargetFigures figures(std::chrono::milliseconds now) { return window_.figures(at(now)); }
 
-    ProbeWindow window_{400ms, 60s};
+    ProbeWindow window_{{.timeout = 400ms, .length = 60s, .fail_after = 3}};
 };
 
 TEST_F(Window, NothingIsKnownAtFirst) {
@@ -115,6 +115,105 @@ TEST_F(Window, ForgetsAfterItsLength) {
     EXPECT_TRUE(figures(60s + 1ms).ever_received);
 }
 
+TEST_F(Window, TheNewestRoundTrip) {
+    window_.sent(1, at(0ms));
+    window_.sent(2, at(200ms));
+    window_.received(2, at(230ms));
+    EXPECT_EQ(figures(230ms).rtt_newest, 30ms);
+    window_.received(1, at(250ms));
+    EXPECT_EQ(figures(250ms).rtt_newest, 250ms);
+    EXPECT_EQ(figures(61s).rtt_newest, 0ms);
+}
+
+TEST_F(Window, AnOutageIsARunOfLosses) {
+    for (std::uint16_t i = 0; i < 9; ++i) {
+        window_.sent(i, at(i * 200ms));
+        if (i == 0 || i == 3) // 1, 2 are lost; 4 to 8 are
+            window_.received(i, at(i * 200ms + 10ms));
+    }
+    EXPECT_EQ(figures(1300ms).outage_lost, 0U) << "4 is lost, 5 is not yet";
+    EXPECT_EQ(figures(1400ms).lost, 4U);
+    EXPECT_EQ(figures(1400ms).outage_lost, 0U) << "two lost, 6 to 8 undecided";
+    EXPECT_EQ(figures(1600ms).outage_lost, 3U) << "still going on";
+    EXPECT_EQ(figures(2s).outage_lost, 5U);
+    EXPECT_EQ(figures(2s).lost, 7U);
+    // A late reply cuts it into one of two and one of two.
+    window_.received(6, at(2100ms));
+    EXPECT_EQ(figures(2100ms).outage_lost, 0U);
+    EXPECT_EQ(figures(2100ms).lost, 6U);
+    EXPECT_EQ(figures(2100ms).consecutive_lost, 2U);
+}
+
+TEST_F(Window, TheRestOfAnOutageStaysOne) {
+    for (std::uint16_t i = 0; i < 5; ++i)
+        window_.sent(i, at(i * 10s));
+    window_.sent(5, at(50s));
+    window_.received(5, at(50s + 10ms));
+    EXPECT_EQ(figures(60s).outage_lost, 5U);
+    EXPECT_EQ(figures(95s).lost, 1U);
+    EXPECT_EQ(figures(95s).outage_lost, 1U) << "four of its five have left the window";
+}
+
+TEST_F(Window, LossesInARowAreCountedBeyondTheWindow) {
+    window_.set_limits({.timeout = 400ms, .length = 10s, .fail_after = 3});
+    for (std::uint16_t i = 0; i < 5; ++i)
+        window_.sent(i, at(i * 8s));
+    EXPECT_EQ(figures(33s).sent, 2U);
+    EXPECT_EQ(figures(33s).consecutive_lost, 5U);
+    EXPECT_EQ(figures(33s).outage_lost, 2U);
+    EXPECT_EQ(figures(60s).sent, 0U);
+    EXPECT_EQ(figures(60s).consecutive_lost, 5U);
+    window_.sent(5, at(60s));
+    EXPECT_EQ(figures(61s).consecutive_lost, 6U);
+    EXPECT_EQ(figures(61s).outage_lost, 1U);
+}
+
+TEST_F(Window, AProbeMayHaveLessPatience) {
+    window_.sent(1, at(0ms));
+    window_.sent(2, at(10ms), 50ms);
+    window_.sent(3, at(20ms), 10s); // never more than all have
+    EXPECT_EQ(window_.next_loss(at(20ms)), at(60ms));
+    EXPECT_EQ(figures(60ms).lost, 1U);
+    EXPECT_EQ(figures(60ms).consecutive_lost, 1U) << "1 and 3 are undecided";
+    EXPECT_EQ(window_.next_loss(at(60ms)), at(400ms));
+    EXPECT_EQ(figures(420ms).consecutive_lost, 3U);
+    window_.received(2, at(430ms));
+    EXPECT_EQ(figures(430ms).consecutive_lost, 1U);
+}
+
+TEST_F(Window, ARefusalIsALossAtOnce) {
+    window_.sent(1, at(0ms));
+    window_.sent(2, at(10ms));
+    EXPECT_TRUE(window_.refused(2));
+    EXPECT_FALSE(window_.refused(2));
+    EXPECT_FALSE(window_.refused(3));
+    EXPECT_EQ(figures(20ms).consecutive_lost, 1U);
+    EXPECT_FALSE(window_.received(2, at(30ms)));
+    window_.received(1, at(30ms));
+    EXPECT_EQ(figures(30ms).consecutive_lost, 1U);
+    EXPECT_FALSE(window_.refused(1));
+}
+
+TEST_F(Window, OtherLimitsCountAtOnce) {
+    for (std::uint16_t i = 0; i < 5; ++i)
+        window_.sent(i, at(i * 100ms));
+    window_.received(0, at(10ms));
+    EXPECT_EQ(figures(500ms).lost, 1U);
+    window_.set_limits({.timeout = 200ms, .length = 60s, .fail_after = 3});
+    EXPECT_EQ(figures(500ms).lost, 3U);
+    EXPECT_EQ(figures(500ms).outage_lost, 3U);
+    window_.set_limits({.timeout = 200ms, .length = 60s, .fail_after = 4});
+    EXPECT_EQ(figures(500ms).outage_lost, 0U);
+    window_.set_limits({.timeout = 1s, .length = 60s, .fail_after = 4});
+    EXPECT_EQ(figures(500ms).lost, 0U) << "not yet, then";
+    window_.set_limits({.timeout = 100ms, .length = 250ms, .fail_after = 4});
+    EXPECT_EQ(figures(500ms).sent, 2U);
+    EXPECT_EQ(figures(500ms).outage_lost, 2U);
+    window_.set_limits({.timeout = 1s, .length = 250ms, .fail_after = 4});
+    EXPECT_EQ(window_.next_loss(at(500ms)), at(1300ms));
+    EXPECT_EQ(figures(1300ms).sent, 2U) << "nothing undecided is forgotten";
+}
+
 TEST_F(Window, SequenceNumbersWrap) {
     std::uint16_t sequence = 0xfff0;
     for (int i = 0; i < 70'000; ++i, ++sequence) {
@@ -126,36 +225,56 @@ TEST_F(Window, SequenceNumbersWrap) {
     EXPECT_LE(figures(70s).sent, 1024U) << "memory is bounded";
 }
 
-/// Everything from the definition, by looking at all probes.
+/// Everything from the definition, by looking at all probes that ever were.
 struct Model {
     struct Probe {
         std::uint16_t sequence;
         Time sent;
+        Microseconds patience;
         bool failed;
-        std::optional<Time> reply;
+        std::optional<Time> reply = {};
+        bool gone = false; ///< has left the window
     };
+    WindowLimits limits;
     std::vector<Probe> probes;
 
-    core::TargetFigures figures(Time now, std::chrono::milliseconds timeout) const {
+    void forget(Time now) {
+        for (Probe& probe : probes)
+            probe.gone |= now - probe.sent > std::max(limits.length, limits.timeout);
+    }
+    bool is_lost(const Probe& probe, Time now) const {
+        const auto patience = std::min<Microseconds>(probe.patience, limits.timeout);
+        return !probe.reply && (probe.failed || probe.gone || now - probe.sent >= patience);
+    }
+    core::TargetFigures figures(Time now) const {
         core::TargetFigures result;
         double sum = 0;
         double squares = 0;
-        bool in_a_row = true;
-        for (auto probe = probes.rbegin(); probe != probes.rend(); ++probe) {
-            if (now - probe->sent > 60s)
-                break;
-            ++result.sent;
-            const bool lost = !probe->reply && (probe->failed || now - probe->sent >= timeout);
-            result.lost += lost ? 1U : 0U;
-            in_a_row = in_a_row && !probe->reply;
-            result.consecutive_lost += lost && in_a_row ? 1U : 0U;
-            if (!probe->reply)
+        std::uint32_t row = 0;           // lost since the last answer
+        std::uint32_t row_in_window = 0; // of these
+        const auto end_of_row = [&] {
+            result.outage_lost += row >= limits.fail_after ? row_in_window : 0;
+            row = row_in_window = 0;
+        };
+        for (const Probe& probe : probes) {
+            const std::uint32_t counts = probe.gone ? 0 : 1;
+            const bool lost = is_lost(probe, now);
+            result.sent += counts;
+            result.lost += lost ? counts : 0U;
+            row += lost ? 1U : 0U;
+            row_in_window += lost ? counts : 0U;
+            if (!probe.reply)
+                continue;
+            end_of_row();
+            if (probe.gone)
                 continue;
             ++result.received;
-            const auto rtt = static_cast<double>((*probe->reply - probe->sent) / 1us);
+            const auto rtt = static_cast<double>((*probe.reply - probe.sent) / 1us);
             sum += rtt;
             squares += rtt * rtt;
         }
+        result.consecutive_lost = row;
+        end_of_row();
         if (result.received != 0) {
             const double mean = sum / result.received;
             result.rtt_average = Microseconds(std::llround(mean));
@@ -164,56 +283,106 @@ struct Model {
         }
         return result;
     }
+    std::optional<Time> next_loss(Time now) const {
+        std::optional<Time> next;
+        for (const Probe& probe : probes) {
+            if (probe.gone || probe.failed || probe.reply || is_lost(probe, now))
+                continue;
+            const Time loss = probe.sent + std::min<Microseconds>(probe.patience, limits.timeout);
+            next = std::min(next.value_or(loss), loss);
+        }
+        return next;
+    }
 };
 
-class RandomHistories : public ::testing::TestWithParam<unsigned> {};
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistories, ::testing::Range(0U, 20U));
-
-TEST_P(RandomHistories, AgreeWithTheDefinition) {
-    std::mt19937 random(GetParam());
-    const auto chance = [&](int percent) { return static_cast<int>(random() % 100) < percent; };
-    const int loss = static_cast<int>(random() % 101);
-    ProbeWindow window(400ms, 60s);
-    Model model;
-    std::vector<std::pair<Time, std::size_t>> on_the_way; // arrival, probe
-    std::uint16_t sequence = 0xff00;
-    Time now = kStart;
-    for (int step = 0; step < 1500; ++step) {
-        now += std::chrono::microseconds(random() % 100'000);
-        std::erase_if(on_the_way, [&](const auto& reply) {
-            if (reply.first > now)
+class RandomHistories : public ::testing::TestWithParam<unsigned> {
+protected:
+    bool chance(int percent) { return static_cast<int>(random_() % 100) < percent; }
+    /// The same to both.
+    void send_a_probe() {
+        const bool failed = chance(5);
+        const auto patience = chance(20) ? Microseconds(random_() % 500'000) : Microseconds::max();
+        model_.probes.push_back({sequence_, now_, patience, failed});
+        failed ? window_.failed(sequence_, now_) : window_.sent(sequence_, now_, patience);
+        ++sequence_;
+        const auto delay =
+            std::chrono::microseconds(random_() % (chance(10) ? 2'000'000U : 300'000U));
+        for (int copies = chance(3) ? 2 : 1; copies > 0; --copies)
+            if (!chance(loss_) && !failed)
+                on_the_way_.emplace_back(now_ + delay * copies, model_.probes.size() - 1);
+        // Losses come in rows, too.
+        if (chance(3))
+            loss_ = chance(50) ? 100 : static_cast<int>(random_() % 101);
+    }
+    void deliver() {
+        std::erase_if(on_the_way_, [&](const auto& reply) {
+            if (reply.first > now_)
                 return false;
-            auto& probe = model.probes[reply.second];
-            const bool counts = !probe.reply && !probe.failed && now - probe.sent <= 60s;
-            EXPECT_EQ(window.received(probe.sequence, reply.first), counts);
+            auto& probe = model_.probes[reply.second];
+            const bool counts = !probe.reply && !probe.failed && !probe.gone;
+            EXPECT_EQ(window_.awaits(probe.sequence), counts);
+            if (chance(5)) {
+                EXPECT_EQ(window_.refused(probe.sequence), counts);
+                probe.failed |= counts;
+                return true;
+            }
+            EXPECT_EQ(window_.received(probe.sequence, reply.first), counts);
             if (counts)
                 probe.reply = reply.first;
             return true;
         });
-        if (chance(60)) {
-            const bool failed = chance(5);
-            model.probes.push_back({sequence, now, failed, std::nullopt});
-            failed ? window.failed(sequence, now) : window.sent(sequence, now);
-            ++sequence;
-            const auto delay =
-                std::chrono::microseconds(random() % (chance(10) ? 2'000'000U : 300'000U));
-            for (int copies = chance(3) ? 2 : 1; copies > 0; --copies)
-                if (!chance(loss) && !failed)
-                    on_the_way.emplace_back(now + delay * copies, model.probes.size() - 1);
-        }
-        auto figures = window.figures(now);
-        EXPECT_EQ(window.consecutive_lost(now), figures.consecutive_lost);
-        figures.ever_received = false;
-        figures.last_reply.reset();
-        auto expected = model.figures(now, 400ms);
+    }
+    void change_limits() {
+        static constexpr std::chrono::milliseconds kLengths[] = {300ms, 2s, 10s, 60s};
+        model_.limits = {.timeout = std::chrono::milliseconds(10 + random_() % 800),
+                         .length = kLengths[random_() % 4],
+                         .fail_after = 1 + static_cast<std::uint32_t>(random_() % 6)};
+        window_.set_limits(model_.limits);
+    }
+    void compare() {
+        auto figures = window_.figures(now_);
+        EXPECT_EQ(window_.consecutive_lost(now_), figures.consecutive_lost);
+        EXPECT_EQ(window_.next_loss(now_), model_.next_loss(now_));
+        const auto expected = model_.figures(now_);
         EXPECT_NEAR(static_cast<double>(figures.rtt_deviation.count()),
                     static_cast<double>(expected.rtt_deviation.count()), 1.0);
         figures.rtt_deviation = expected.rtt_deviation;
-        ASSERT_EQ(figures.sent, expected.sent) << step;
-        ASSERT_EQ(figures.received, expected.received) << step;
-        ASSERT_EQ(figures.lost, expected.lost) << step;
-        ASSERT_EQ(figures.consecutive_lost, expected.consecutive_lost) << step;
-        ASSERT_EQ(figures.rtt_average, expected.rtt_average) << step;
+        figures.rtt_newest = expected.rtt_newest;
+        figures.ever_received = false;
+        figures.last_reply.reset();
+        ASSERT_EQ(figures.sent, expected.sent);
+        ASSERT_EQ(figures.received, expected.received);
+        ASSERT_EQ(figures.lost, expected.lost);
+        ASSERT_EQ(figures.outage_lost, expected.outage_lost);
+        ASSERT_EQ(figures.consecutive_lost, expected.consecutive_lost);
+        ASSERT_EQ(figures, expected);
+    }
+
+    std::mt19937 random_{GetParam()};
+    Model model_;
+    ProbeWindow window_{model_.limits};
+    std::vector<std::pair<Time, std::size_t>> on_the_way_; // arrival, probe
+    int loss_ = static_cast<int>(random_() % 101);
+    std::uint16_t sequence_ = 0xff00;
+    Time now_ = kStart;
+};
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistories, ::testing::Range(0U, 24U));
+
+TEST_P(RandomHistories, AgreeWithTheDefinition) {
+    for (int step = 0; step < 1000; ++step) {
+        SCOPED_TRACE(step);
+        now_ += std::chrono::microseconds(random_() % 100'000);
+        deliver();
+        if (chance(60)) {
+            model_.forget(now_);
+            send_a_probe();
+        }
+        if (GetParam() >= 8 && chance(2))
+            change_limits();
+        model_.forget(now_);
+        compare();
+        if (HasFatalFailure())
+            return;
     }
 }
 

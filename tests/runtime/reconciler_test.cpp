@@ -81,10 +81,38 @@ TEST_F(Office, AFailoverReplacesTheDefaultAndForgetsThatLinesFlowsOnly) {
     EXPECT_EQ(count(news, "remove v4 default via 198.51.100.49 dev eth2.5 table 254"), 0U);
     EXPECT_EQ(count(news, "forget 198.51.100.50"), 1U);
     EXPECT_EQ(count(news, "forget 203.0.113.57"), 0U);
-    EXPECT_EQ(count(news, "nat"), 0U) << "translation does not depend on a line's state";
+    EXPECT_EQ(count(news, "nat"), 1U) << "translation does not depend on a line's state";
+    EXPECT_LT(place(news, "forget 198.51.100.50"), place(news, "nat")) << "the dead are told last";
     world.pass(10s);
     EXPECT_TRUE(world.reconciler().settled()) << problems();
     expect_kernel_as_wanted();
+}
+
+TEST_F(Office, ThatALineIsDeadIsToldLast) {
+    world.fall_silent("charter");
+    world.turn();
+    const Journal news = world.news();
+    EXPECT_EQ(count(news, "nat eth2.4 eth2.5(dead v4)(dead v6)"), 1U);
+    EXPECT_EQ(count(news, "nat"), 1U);
+    EXPECT_LT(place(news, std::string("add ") + kAttDefault), place(news, "nat"));
+    EXPECT_LT(place(news, "forget 198.51.100.50"), place(news, "nat"));
+    EXPECT_EQ(count(news, "forget untranslated"), 0U);
+    world.answer("charter");
+    world.turn();
+    EXPECT_EQ(count(world.news(), "nat eth2.4 eth2.5"), 1U);
+    world.pass(10s);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+}
+
+TEST_F(Office, ATableThatIsRestoredTellsTheSame) {
+    world.fall_silent("charter");
+    world.pass(10s);
+    const core::NatPlan before = *world.nat.held;
+    world.nat.tampered = true;
+    world.reconciler().suspect_nat();
+    world.pass(1s);
+    EXPECT_FALSE(world.nat.tampered);
+    EXPECT_EQ(*world.nat.held, before);
 }
 
 TEST_F(Office, FlowsAreForgottenWhenTheKernelHasSwitchedAndNotBefore) {
@@ -123,7 +151,7 @@ TEST_F(Office, FlowsAreSweptOnceMoreForPacketsThatWereUnderWay) {
 }
 
 TEST_F(Office, TheSecondSweepSparesALineThatCarriesAgain) {
-    world.config.uplinks.front().timing.stable_for = 0ms;
+    world.config.uplinks.front().probing[core::Knob::stable_for] = 0;
     world.configure();
     world.fall_silent("charter");
     world.turn();
@@ -149,7 +177,7 @@ TEST_F(Office, ForgettingThatFailsIsTriedAgainAndShown) {
 }
 
 TEST_F(Office, AFailureToForgetIsNoProblemOnceNothingIsOwed) {
-    world.config.uplinks.front().timing.stable_for = 0ms;
+    world.config.uplinks.front().probing[core::Knob::stable_for] = 0;
     world.configure();
     world.flows.fault = "Operation not permitted";
     world.fall_silent("charter");
@@ -444,7 +472,7 @@ TEST_F(StickyOffice, ADeadLinesFlowsAreForgottenByTheirMark) {
 }
 
 TEST_F(StickyOffice, AReturnForgetsNothing) {
-    world.config.uplinks.front().timing.stable_for = 0ms;
+    world.config.uplinks.front().probing[core::Knob::stable_for] = 0;
     world.configure();
     world.fall_silent("charter");
     world.pass(10s);
@@ -494,7 +522,7 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
         for (int i = 0; i < 30; ++i) {
             const std::string uplink = random() % 2 ? "charter" : "att";
             const std::string interface = uplink == "att" ? "eth2.4" : "eth2.5";
-            switch (random() % 10) {
+            switch (random() % 11) {
             case 0:
                 world.set_carrier(interface, random() % 2);
                 break;
@@ -526,6 +554,9 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
                     random() % 2 ? std::optional(3000U) : std::nullopt;
                 world.engine.configure(world.config);
                 break;
+            case 9:
+                world.flows.slow = random() % 2;
+                break;
             default:
                 world.zebra.end_session();
                 world.reconciler().forget_sent();
@@ -538,6 +569,7 @@ TEST(Reconciler, ComesRightAfterAnySequenceOfFaults) {
         }
         world.zebra.refused.clear();
         world.flows.fault.clear();
+        world.flows.slow = false;
         world.nat.fault.clear();
         world.pass(120s);
         EXPECT_TRUE(world.reconciler().settled()) << "seed " << seed;

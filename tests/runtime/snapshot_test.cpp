@@ -27,6 +27,7 @@ Saved example() {
     saved.engine.lines[{"att", Family::v4}] = {State::down, false};
     saved.sysctls[{Family::v4, "eth2.5", "ignore_routes_with_linkdown"}] = {0, 1};
     saved.sysctls[{Family::v6, "eth2.5", "ignore_routes_with_linkdown"}] = {-1, 1};
+    saved.sysctls[{Family::v4, "", "fib_multipath_hash_policy"}] = {0, 1};
     return saved;
 }
 

@@ -202,6 +202,7 @@ TEST_F(Shown, EverythingAboutOneUplink) {
     EXPECT_EQ(v4.last_forgotten().flows(), 3.0);
     EXPECT_EQ(v4.last_forgotten().took_ms(), 1.5);
     EXPECT_EQ(v4.targets(0).address(), "192.0.2.9");
+    EXPECT_EQ(v4.targets(0).probe(), "icmp 192.0.2.9");
     EXPECT_FALSE(charter.lines(1).has_guard());
     ASSERT_GE(charter.transitions_size(), 2);
     EXPECT_EQ(charter.transitions(0).from(), "up");

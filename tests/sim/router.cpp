@@ -122,7 +122,7 @@ void SimRouter::restart(bool with_snapshot, Time now) {
     history_.marks = old.marks;
     for (const auto& [key, line] : old.lines) {
         LineHistory& kept = history_.lines[key];
-        kept.health = {line.health.state, now, "as before the restart", std::nullopt};
+        kept.health = {.state = line.health.state, .since = now, .reason = "as before the restart"};
         kept.carried = line.carried;
         kept.owes_flows = !line.carried;
     }

@@ -56,7 +56,9 @@ World::World(Random& random, Time start) : random_(random) {
 Uplink World::make_uplink(unsigned number) {
     Uplink made = test::uplink("line" + std::to_string(number), "wan" + std::to_string(number));
     made.preference = static_cast<std::uint32_t>(10 * (1 + random_.below(3)));
-    made.timing.stable_for = random_.percent(80) ? 5'000ms : random_.between(0, 9'000);
+    if (!random_.percent(80))
+        made.probing[Knob::stable_for] =
+            static_cast<std::uint32_t>(random_.between(0, 9'000).count());
     made.family[Family::v4].gateway = test::gateway(v4(number, 1));
     if (random_.percent(70))
         made.family[Family::v6].gateway = test::gateway("fe80::99");
@@ -178,8 +180,9 @@ std::string World::edit(Uplink& uplink) {
     case 4:
         return edit_nat(uplink);
     case 5:
-        uplink.timing.stable_for = random_.between(0, 9'000);
-        uplink.timing.fail_after = static_cast<std::uint32_t>(1 + random_.below(4));
+        uplink.probing[Knob::stable_for] =
+            static_cast<std::uint32_t>(random_.between(0, 9'000).count());
+        uplink.probing[Knob::fail_after] = static_cast<std::uint32_t>(1 + random_.below(4));
         return name + ": timing";
     case 6:
         if (four.sources.empty())
@@ -274,8 +277,9 @@ bool World::answers(const Wire& wire, const ProbePlan& plan, Time now) const {
     if (!wire.exists || (wire.lossy_until && now < *wire.lossy_until))
         return false;
     const auto& interface = seen.interfaces.at(wire.interface);
-    const bool only_gateway = plan.targets.size() == 1 && plan.targets[0] != ip("192.0.2.9") &&
-                              plan.targets[0] != ip("2001:db8:9::9");
+    const bool only_gateway = plan.targets.size() == 1 &&
+                              plan.targets[0].address != ip("192.0.2.9") &&
+                              plan.targets[0].address != ip("2001:db8:9::9");
     return interface.up && interface.carrier && wire.gateway_answers &&
            (wire.path_works || only_gateway);
 }
@@ -287,7 +291,7 @@ Time World::since(const Wire& wire, const Prober& prober) const {
     return std::max(changed, prober.started);
 }
 
-TargetFigures World::figures(const Prober& prober, const Address& target, Time now) const {
+TargetFigures World::figures(const Prober& prober, const ProbeTarget& target, Time now) const {
     const Wire& wire = *std::ranges::find(wires_, prober.plan.interface, &Wire::interface);
     const bool good = answers(wire, prober.plan, now);
     const Time from = good ? since(wire, prober) : std::max(wire.changed, prober.started);
@@ -323,7 +327,7 @@ void World::refresh(Time now) {
     }
     for (Prober& prober : probers_) {
         auto& all = seen.probes[prober.plan.key];
-        for (const Address& target : prober.plan.targets) {
+        for (const ProbeTarget& target : prober.plan.targets) {
             all.push_back(figures(prober, target, now));
             prober.ever_received = prober.ever_received || all.back().ever_received;
         }
@@ -360,7 +364,7 @@ std::optional<Time> World::next_change(Time now) const {
             continue;
         consider(since(wire, prober) + kRoundTrip);
         consider(std::max(wire.changed, prober.started) + prober.plan.timeout +
-                 (uplink->timing.fail_after - 1) * prober.plan.interval);
+                 (probing_of(config, *uplink)[Knob::fail_after] - 1) * prober.plan.interval);
     }
     return next;
 }

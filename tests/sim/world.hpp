@@ -64,7 +64,7 @@ private:
     Wire& wire_of(const core::Uplink& uplink);
     bool answers(const Wire& wire, const core::ProbePlan& plan, core::Time now) const;
     core::Time since(const Wire& wire, const Prober& prober) const;
-    core::TargetFigures figures(const Prober& prober, const core::Address& target,
+    core::TargetFigures figures(const Prober& prober, const core::ProbeTarget& target,
                                 core::Time now) const;
 
     Random& random_;

@@ -235,6 +235,7 @@ private:
             client_.remove(rule);
     }
 
+    void on_session(struct zclient*) override {}
     void on_dataplane(const core::Dataplane& dataplane) override {
         std::cout << "{\"event\":\"dataplane\",\"connected\":" << std::boolalpha
                   << dataplane.connected << ",\"known\":" << dataplane.known

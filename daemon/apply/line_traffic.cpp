@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "apply/line_traffic.hpp"
+
+#include "apply/nft_counters.hpp"
+
+#include <map>
+#include <utility>
+
+namespace multihomed::apply {
+
+namespace {
+
+using core::LineTraffic;
+using core::Result;
+
+std::vector<LineTraffic> by_line(const std::vector<CounterValue>& values) {
+    std::map<core::ProbeKey, LineTraffic> lines;
+    for (const CounterValue& value : values) {
+        const auto name = parse_traffic_counter_name(value.name);
+        if (!name)
+            continue;
+        const core::ProbeKey key{name->uplink, name->family};
+        LineTraffic& line = lines[key];
+        line.line = key;
+        (name->direction == Direction::out ? line.packets_out : line.packets_in) = value.packets;
+    }
+    std::vector<LineTraffic> sorted;
+    for (auto& [key, line] : lines)
+        sorted.push_back(std::move(line));
+    return sorted;
+}
+
+} // namespace
+
+NftLineTrafficReader::NftLineTrafficReader(core::Privileged privileged)
+    : privileged_(std::move(privileged)) {}
+
+Result<std::vector<LineTraffic>> NftLineTrafficReader::read() {
+    Result<std::vector<CounterValue>> values{std::vector<CounterValue>()};
+    privileged_([&] {
+        if (socket_.fd() < 0)
+            if (const auto opened = socket_.open(); !opened) {
+                values = opened.error();
+                return;
+            }
+        values = dump_counters(socket_);
+    });
+    if (!values) {
+        socket_ = NetfilterSocket(); // what it may still hold is of no use
+        return values.error();
+    }
+    return by_line(*values);
+}
+
+} // namespace multihomed::apply

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the edit*.cpp files share.
+#pragma once
+
+#include "core/edit.hpp"
+#include "core/utf8.hpp"
+#include "core/validate.hpp"
+
+#include <algorithm>
+
+namespace multihomed::core {
+
+/// Calls change(uplink) for the uplink of that name; the empty one stands for a name that was
+/// refused.
+template <class Change>
+Refusal with_uplink(Config& config, const std::string& name, Change change) {
+    const auto found = std::ranges::find(config.uplinks, name, &Uplink::name);
+    if (found == config.uplinks.end())
+        return name.empty() ? "the uplink was refused" : "there is no uplink " + quoted(name);
+    return change(*found);
+}
+
+/// Why the value is none for this number.
+inline Refusal refuse_number(const char* what, std::uint32_t value, std::uint32_t least,
+                             std::uint32_t most) {
+    if (value >= least && value <= most)
+        return std::nullopt;
+    return std::string(what) + " is between " + std::to_string(least) + " and " +
+           std::to_string(most);
+}
+
+} // namespace multihomed::core

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""BFD with the providers' gateways, by FRR's bfdd on both ends."""
+
+import json
+
+import pytest
+
+from . import SILENT, drivers, plan, wait_for
+from .frr import Frr
+
+CHARTER, ATT = plan.LINES
+FAST = "profile quick\n detect-multiplier 3\n receive-interval 50\n transmit-interval 50\n"
+
+
+@pytest.fixture(scope="module")
+def office(lab):
+    """charter's provider speaks BFD with us, att's does not."""
+    provider = Frr(lab, role=f"isp-{CHARTER.name}")
+    provider.start_zebra()
+    provider.start("bfdd")
+    peers = "".join(
+        f" peer {CHARTER.router(family)} local-address {CHARTER.gateway(family)}\n"
+        "  profile quick\n  no shutdown\n exit\n"
+        for family in (4, 6)
+    )
+    provider.configure(f"bfd\n {FAST} exit\n{peers}exit\n")
+    # Probes that would not notice for a minute: what is noticed, BFD has noticed.
+    driver = drivers.Multihomed(
+        configuration=drivers.office_configuration(
+            lab, ["probe interval 10000", "probe timeout 20000", "probe stable-for 300", "bfd profile quick"]
+        )
+    )
+    driver.with_bfd = FAST
+    driver.start(lab)
+    driver.frr.configure("debug bfd zebra")
+    yield driver
+    driver.stop()
+    provider.stop_all()
+
+
+def lines(office, uplink):
+    text = office.frr.vtysh(f"show multihome uplink {uplink} json")
+    return json.loads(text)["uplinks"][0]["lines"]
+
+
+def test_a_gateway_that_falls_silent_is_noticed_by_bfd(lab, office):
+    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["up", "up"], 20,
+             what="both sessions are up")  # fmt: skip
+    assert [line["bfd"] for line in lines(office, "att")] == ["pending", "pending"]
+    assert all(line["line"]["state"] == "up" for line in lines(office, "att"))
+    lab.break_line(CHARTER, SILENT)
+    wait_for(lambda: all(line["line"]["state"] == "down" for line in lines(office, "charter")), 5,
+             what="charter is down")  # fmt: skip
+    for line in lines(office, "charter"):
+        assert line["line"]["fault"] == "gateway"
+        assert "BFD with gateway" in line["line"]["reason"]
+    lab.heal(CHARTER)
+    wait_for(lambda: all(line["line"]["state"] == "up" for line in lines(office, "charter")), 30,
+             what="charter is back")  # fmt: skip
+
+
+def test_sessions_outlive_zebra_and_end_with_the_configuration(lab, office):
+    asked = office.frr.log_text("bfdd").count("ptm-add-dest")
+    office.frr.restart("zebra")
+    # bfdd, too, has to find zebra again; what is said before that is lost on it.
+    wait_for(lambda: office.frr.log_text("bfdd").count("ptm-add-dest") >= asked + 4, 60,
+             what="all sessions have been asked for again")  # fmt: skip
+    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["up", "up"], 30,
+             what="both sessions are up again")  # fmt: skip
+    office.frr.configure("router multihome\n uplink charter\n  no bfd\n exit\nexit")
+    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["", ""], 5,
+             what="no session")  # fmt: skip
+
+    def no_peers():
+        peers = json.loads(office.frr.vtysh("show bfd peers json"))
+        return not [peer for peer in peers if peer["peer"] == CHARTER.gateway4]
+
+    wait_for(no_peers, 5, what="bfdd has forgotten the session")

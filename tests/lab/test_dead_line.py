@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who has an address of a dead line hears of it at once; nobody else hears anything."""
+
+import errno
+
+import pytest
+
+from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+
+CHARTER, ATT = plan.LINES
+
+# who cannot be moved: the host on the LAN with its line's IPv6 address, the servers outside NAT
+PEOPLE = [
+    pytest.param("lan", CHARTER.lan_host6(), ATT.lan_host6(), plan.INTERNET6, id="lan-ipv6"),
+    pytest.param("srv", CHARTER.server(4), ATT.server(4), plan.INTERNET4, id="servers-ipv4"),
+]
+
+
+@pytest.fixture(scope="module")
+def office(lab):
+    driver = drivers.Multihomed(
+        configuration=drivers.office_configuration(lab, ["probe stable-for 300"])
+    ).start(lab)
+    server = Server(lab)
+    yield driver
+    server.stop()
+    driver.stop()
+
+
+@pytest.mark.parametrize("fault", [SILENT, BLACKHOLE, CABLE])
+@pytest.mark.parametrize("role,dead,alive,target", PEOPLE)
+def test_connections_of_a_dead_line_fail_at_once(lab, office, role, dead, alive, target, fault):
+    lab.reset_counters()
+    flow = Flow(lab, "tcp", target, role=role, bind=dead, name="bound")
+    other = Flow(lab, "tcp", target, role=role, bind=alive, name="other")
+    moving = Flow(lab, "udp", plan.INTERNET4, name="moving")
+    new = Connector(lab, target, role=role, bind=dead, timeout_ms=3000, name="new")
+    meters = [flow, other, moving, new]
+    try:
+        for meter in meters[:3]:
+            meter.wait_flowing()
+        new.wait_working()
+        broken = lab.break_line(CHARTER, fault)
+        wait_for(lambda: flow.refresh() or flow.broken, what="the connection is reset")
+        assert flow.broken[1] == errno.ECONNRESET
+        assert flow.broken[0] - broken.at < 3e9
+        wait_for(lambda: refused(new, broken.at), what="new connections are refused")
+        told = now_ns()
+        moving.wait_flowing(told)
+        other.wait_flowing(told)
+        assert not other.broken
+        lab.heal(CHARTER)
+        new.wait_working(now_ns(), timeout=20)
+        assert not other.broken
+        assert lab.spoofed() == {}
+    finally:
+        lab.heal(CHARTER)
+        for meter in meters:
+            meter.stop()
+
+
+def refused(connector, since):
+    return [code for begun, code in connector.failures(since) if code == errno.ECONNREFUSED]

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The return of the preferred line: what the flows on the other one notice, and who is moved.
+
+MULTIHOME_RETURNS says how often the line returns (20).
+"""
+
+import json
+import os
+
+import pytest
+
+from . import CABLE, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from .meters import PORT
+
+CHARTER, ATT = plan.LINES
+RETURNS = int(os.environ.get("MULTIHOME_RETURNS", "20"))
+FORWARDED = 7000
+
+
+@pytest.fixture(scope="module")
+def office(lab):
+    driver = drivers.Multihomed(
+        configuration=drivers.office_configuration(lab, ["probe stable-for 300"])
+    ).start(lab)
+    server = Server(lab)
+    inside = Server(lab, role="lan", addresses=[plan.LAN4_HOST], port=FORWARDED)
+    lab.router.nft(
+        "table inet forwards {\n  chain inbound { type nat hook prerouting priority dstnat;\n"
+        f"    ip daddr {ATT.router4} tcp dport {FORWARDED} dnat ip to {plan.LAN4_HOST}\n  }}\n}}\n"
+    )
+    yield driver
+    lab.router.nft("delete table inet forwards\n")
+    for meter in (server, inside):
+        meter.stop()
+    driver.stop()
+
+
+@pytest.fixture
+def new(lab):
+    """New connections, which tell the line that carries."""
+    meter = Connector(lab, plan.INTERNET4)
+    yield meter
+    meter.stop()
+
+
+def configure(office, *words):
+    office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
+
+
+def carries(new, line):
+    """Wait until what is begun now leaves by this line; returns when."""
+
+    def newest():
+        good = new.successes(now_ns() - 300_000_000)
+        return good and plan.line_of(good[-1][2]) is line
+
+    wait_for(newest, 20, what=f"new connections leave by {line.name}")
+    return now_ns()
+
+
+def lines_of(flow, since):
+    return {plan.line_of(source) for source in flow.sources(since)}
+
+
+def lose_charter(lab, office, new):
+    office.forgive(CHARTER)
+    lab.break_line(CHARTER, CABLE)
+    return carries(new, ATT)
+
+
+def return_charter(lab, new):
+    lab.heal(CHARTER)
+    return carries(new, CHARTER)
+
+
+def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
+    """NATed UDP and TCP, IPv6, and a forwarded connection: all on att while charter comes and goes."""
+    lose_charter(lab, office, new)
+    flows = {
+        "NATed UDP": Flow(lab, "udp", plan.INTERNET4, name="udp4"),
+        "NATed TCP": Flow(lab, "tcp", plan.INTERNET4, name="tcp4"),
+        "IPv6 TCP": Flow(lab, "tcp", plan.INTERNET6, bind=ATT.lan_host6(), name="tcp6"),
+        "forwarded TCP": Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED,
+                              name="inbound"),  # fmt: skip
+    }
+    begun = now_ns()
+    for flow in flows.values():
+        flow.wait_flowing(begun)
+    lab.reset_counters()
+    for _ in range(RETURNS):
+        return_charter(lab, new)
+        lose_charter(lab, office, new)
+    last = return_charter(lab, new)
+    for name, flow in flows.items():
+        flow.wait_flowing(last)
+        assert not flow.broken, name
+        assert not flow.errors, name
+    assert lines_of(flows["NATed UDP"], begun) == {ATT}
+    udp = flows["NATed UDP"]
+    udp.refresh()
+    # One socket, one packet every 2 ms, each with the time at which it was sent: none is missing.
+    sent = [reply.sent for reply in udp.replies if reply.sent >= begun]
+    missing = [b - a for a, b in zip(sent, sent[1:]) if b - a > 3_500_000]
+    late = [time for time, _ in udp.late if time >= begun]
+    assert len(missing) <= len(late), f"{len(missing)} holes, {len(late)} by the meter itself"
+    assert lab.spoofed() == {}
+    for flow in flows.values():
+        flow.stop()
+
+
+def test_what_shall_move_moves_and_the_rest_stays(lab, office, new):
+    configure(office, f"failback now match udp port {PORT}")
+    lose_charter(lab, office, new)
+    udp = Flow(lab, "udp", plan.INTERNET4, name="phone")
+    tcp = Flow(lab, "tcp", plan.INTERNET4, name="download")
+    inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="asked")
+    for flow in (udp, tcp, inbound):
+        flow.wait_flowing()
+    returned = return_charter(lab, new)
+    wait_for(lambda: lines_of(udp, returned) and lines_of(udp, now_ns() - 200_000_000) == {CHARTER},
+             what="the telephone has moved")  # fmt: skip
+    moved = now_ns()
+    for flow in (tcp, inbound):
+        flow.wait_flowing(moved)
+        assert not flow.broken
+    assert lines_of(tcp, moved) == {ATT}
+    for flow in (udp, tcp, inbound):
+        flow.stop()
+    configure(office, f"no failback now match udp port {PORT}")
+
+
+def test_now_moves_everything_that_can(lab, office, new):
+    configure(office, "failback now")
+    lose_charter(lab, office, new)
+    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-now")
+    inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="in-now")
+    for flow in (udp, inbound):
+        flow.wait_flowing()
+    return_charter(lab, new)
+    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, what="UDP has moved")
+    inbound.wait_flowing(now_ns())
+    assert not inbound.broken, "its address is att's: it cannot move"
+    for flow in (udp, inbound):
+        flow.stop()
+    configure(office, "no failback")
+
+
+def test_draining_ends_at_the_deadline(lab, office, new):
+    configure(office, "failback drain deadline 2")
+    lose_charter(lab, office, new)
+    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-drain")
+    udp.wait_flowing()
+    returned = return_charter(lab, new)
+    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, what="UDP has moved")
+    stayed = [r for r in udp.replies if r.received > returned and plan.line_of(r.source) is ATT]
+    assert stayed and stayed[-1].received - returned > 500_000_000, "it stayed for a while"
+    udp.stop()
+    configure(office, "no failback")
+
+
+def test_never_waits_for_the_present_line_to_fail(lab, office, new):
+    configure(office, "failback never")
+    lose_charter(lab, office, new)
+    lab.heal(CHARTER)
+
+    def is_up():
+        lines = json.loads(office.frr.vtysh("show multihome json"))["lines"]
+        return all(line["state"] == "up" for line in lines)
+
+    wait_for(is_up, 20, what="charter is up again")
+    assert lines_of_new(new) == {ATT}
+    office.frr.vtysh("clear multihome failback")
+    carries(new, CHARTER)
+    configure(office, "no failback")
+
+
+def lines_of_new(new):
+    since = now_ns()
+    wait_for(lambda: len(new.successes(since)) >= 5, what="five new connections")
+    return {plan.line_of(source) for _, _, source in new.successes(since)}
+
+
+def test_a_line_on_standby_carries_only_what_it_has(lab, office, new):
+    flow = Flow(lab, "tcp", plan.INTERNET4, name="on-charter")
+    flow.wait_flowing()
+    configure(office, f"uplink {CHARTER.name}", " standby")
+    moved = carries(new, ATT)
+    flow.wait_flowing(moved)
+    assert not flow.broken and lines_of(flow, moved) == {CHARTER}
+    configure(office, f"uplink {CHARTER.name}", " no standby")
+    carries(new, CHARTER)
+    flow.stop()
