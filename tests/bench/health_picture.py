@@ -70,7 +70,7 @@ def draw(samples, marks):
     across = (_WIDTH - _LEFT - _RIGHT) / end
     x = lambda seconds: _LEFT + seconds * across  # noqa: E731
     loss_y = lambda percent: 190 - 1.5 * percent  # noqa: E731
-    slowest = max([s[3] for s in samples if s[3]] + [1])
+    slowest = max([s[3] for s in samples if s[3]], default=1)
     rtt_y = lambda ms: 300 - 80 * ms / slowest  # noqa: E731
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="370" '
