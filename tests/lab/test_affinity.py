@@ -4,6 +4,7 @@
 import pytest
 
 from . import CABLE, Connector, Flow, Kernel, Server, drivers, now_ns, plan, wait_for
+from .trial import begins_by, lines_of
 
 CHARTER, ATT = plan.LINES
 MASK = 0x3F000000
@@ -36,21 +37,6 @@ def traffic(lab, office):
     for meter in started:
         meter.stop()
     assert lab.spoofed() == {}
-
-
-def lines_of(flow, since):
-    return {plan.line_of(source) for source in flow.sources(since)}
-
-
-def begins_by(connector, line):
-    """Wait until what is begun now leaves by this line; returns when."""
-
-    def newest():
-        good = connector.successes(now_ns() - 300_000_000)
-        return good and plan.line_of(good[-1][2]) is line
-
-    wait_for(newest, 20, what=f"new connections leave by {line.name}")
-    return now_ns()
 
 
 @pytest.mark.parametrize("target,kind", [(plan.INTERNET4, "udp"), (plan.INTERNET4, "tcp")])

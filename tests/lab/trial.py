@@ -24,6 +24,22 @@ _HICCUP_MS = 50.0
 _SETTLE_S = 0.5  # after a move: time in which it must not be taken back
 
 
+def lines_of(flow, since):
+    """The lines by which a flow was echoed after `since`."""
+    return {plan.line_of(source) for source in flow.sources(since)}
+
+
+def begins_by(connector, line):
+    """Wait until what is begun now leaves by this line; returns when."""
+
+    def newest():
+        good = connector.successes(now_ns() - 300_000_000)
+        return good and plan.line_of(good[-1][2]) is line
+
+    wait_for(newest, 20, what=f"new connections leave by {line.name}")
+    return now_ns()
+
+
 class Traffic:
     """The meters of one lab, started once and running through all trials.
 
