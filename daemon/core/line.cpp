@@ -287,6 +287,13 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
             line.probing = probing;
             if (const auto number = marks.find(uplink.name); number != marks.end())
                 line.mark = mark_of(number->second, config.mark_mask);
+            else if (!marks.empty())
+                line.remarks.push_back("its flows have no affinity: the bits of flow-affinity's "
+                                       "mask tell no more uplinks apart");
+            if (!uplink.profile.empty() && !is_built_in(uplink.profile) &&
+                !find_profile(config, uplink.profile))
+                line.remarks.push_back("there is no 'probe profile " + uplink.profile +
+                                       "': the numbers of 'default' hold");
             if (interface)
                 add_interface(line, *interface);
             sort_unique(line.subnets);

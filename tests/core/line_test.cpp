@@ -53,6 +53,22 @@ private:
     std::vector<Line> lines_;
 };
 
+TEST_F(Survey, AProfileThatIsNotThereIsRemarked) {
+    charter().profile = "fast";
+    EXPECT_TRUE(line("charter").remarks.empty());
+    charter().profile = "fats";
+    EXPECT_EQ(line("charter").remarks,
+              Texts{"there is no 'probe profile fats': the numbers of 'default' hold"});
+    config.profiles.push_back({"fats", {}});
+    EXPECT_TRUE(line("charter").remarks.empty());
+}
+
+TEST_F(Survey, AnUplinkWithoutAMarkIsRemarked) {
+    const auto lines = survey(config, assign_tables(config, {}), {{"charter", 1}}, seen);
+    for (const Line& each : lines)
+        EXPECT_EQ(each.remarks.empty(), each.uplink->name == "charter") << each.uplink->name;
+}
+
 TEST_F(Survey, TheOfficeHasFourLinesAndNothingIsMissing) {
     const auto& lines = look();
     ASSERT_EQ(lines.size(), 4U);
