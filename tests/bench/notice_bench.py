@@ -13,6 +13,7 @@ costs, counted on its packets and scaled to a day.  Central: with_traffic() and 
 import argparse
 import json
 import pathlib
+import random
 import statistics
 import sys
 import time
@@ -89,6 +90,13 @@ def probe_bytes(lab):
     return counter["bytes"]
 
 
+def probe_interval_s(driver, line):
+    """Of the built-in profiles."""
+    return {"default": 0.2, "fast": 0.02, "metered": 16}[
+        json.loads(driver.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"][0]["profile"]
+    ]
+
+
 def idle(profile, rounds, patience, targets=2):
     """[ms until noticed] of a blackhole on an idle line, and the bytes a day of an idle line."""
     with Lab.create() as lab:
@@ -101,6 +109,9 @@ def idle(profile, rounds, patience, targets=2):
         for _ in range(rounds):
             wait_for(lambda: line_state(driver, line, "ipv4")["state"] == "up", 120, what="up")
             driver.forgive(line)
+            # Faults do not wait for a probe: break it at any point of the interval.
+            until = time.monotonic() + random.uniform(0, probe_interval_s(driver, line))
+            wait_for(lambda moment=until: time.monotonic() >= moment, 60)
             broken = lab.break_line(line, BLACKHOLE)
             noticed.append(noticed_ms(driver, line, broken.at, patience))
             lab.heal(line)
