@@ -246,7 +246,7 @@ void mh_profile_names(void (*each)(void* to, const char* name), void* to) {
     Commanded* daemon = commanded();
     if (!daemon)
         return;
-    for (const char* name : {"default", "fast", "metered"})
+    for (const char* name : core::kBuiltInProfiles)
         each(to, name);
     for (const core::ProbeProfile& profile : daemon->config().profiles)
         if (!core::is_built_in(profile.name))

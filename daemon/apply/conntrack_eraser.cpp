@@ -33,6 +33,7 @@
 
 #include "apply/conntrack_age.hpp"
 #include "apply/conntrack_codec.hpp"
+#include "core/text.hpp"
 #include "apply/netfilter_socket.hpp"
 
 #include <algorithm>
@@ -59,11 +60,6 @@ using Kind = FlowSelector::Kind;
 
 /// Above so many addresses one walk of ours is cheaper than one of the kernel's for each.
 constexpr std::size_t kMaxMessages = 16;
-/// Of a port that CTA_PROTO_DST_PORT tells; ICMP and GRE keep other things there.
-bool has_ports(std::uint8_t protocol) {
-    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
-           protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
-}
 
 bool is_narrowed(const FlowSelector& selector) {
     return selector.translated_only || selector.protocol != 0 || selector.destination_port != 0;
@@ -76,7 +72,8 @@ Result<void> check(const FlowSelector& selector) {
         return {};
     if (selector.mark == 0 || (selector.mark & ~selector.mask) != 0)
         return Error{EINVAL, "conntrack: flows without a mark cannot be selected by it"};
-    if (selector.destination_port != 0 && selector.protocol != 0 && !has_ports(selector.protocol))
+    if (selector.destination_port != 0 && selector.protocol != 0 &&
+        !core::has_ports(selector.protocol))
         return Error{EINVAL,
                      "conntrack: protocol " + std::to_string(selector.protocol) + " has no ports"};
     return {};
@@ -89,9 +86,9 @@ bool is_in(const std::vector<Prefix>& prefixes, const Address& address) {
 
 bool is_marked(const FlowSelector& selector, const TrackedFlow& flow) {
     const bool of_protocol = selector.protocol == 0 || flow.protocol == selector.protocol;
-    const bool to_port =
-        selector.destination_port == 0 ||
-        (has_ports(flow.protocol) && flow.original.destination_port == selector.destination_port);
+    const bool to_port = selector.destination_port == 0 ||
+                         (core::has_ports(flow.protocol) &&
+                          flow.original.destination_port == selector.destination_port);
     const bool of_status = !selector.translated_only || (flow.status & IPS_SRC_NAT) != 0;
     return (flow.mark & selector.mask) == selector.mark && of_protocol && to_port && of_status;
 }

@@ -13,11 +13,6 @@ namespace multihomed::core {
 
 namespace {
 
-bool has_ports(std::uint8_t protocol) {
-    const std::string name = protocol_name(protocol);
-    return name == "tcp" || name == "udp" || name == "sctp" || name == "udplite";
-}
-
 /// The words that a kind of target has; the others are refused.
 struct TargetForm {
     const char* kind;

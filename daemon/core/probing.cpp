@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/probing.hpp"
 
-#include <utility>
+#include <algorithm>
 
 namespace multihomed::core {
 
@@ -50,8 +50,8 @@ constexpr Probing kMetered = changed(kDefault, {{Knob::interval, 16'000},
                                                 {Knob::window, 600'000},
                                                 {Knob::spare_probes, 1}});
 
-constexpr std::array<std::pair<std::string_view, Probing>, 3> kBuiltIn{
-    {{"default", kDefault}, {"fast", kFast}, {"metered", kMetered}}};
+/// In the order of kBuiltInProfiles.
+constexpr std::array<Probing, kBuiltInProfiles.size()> kBuiltIn{kDefault, kFast, kMetered};
 
 } // namespace
 
@@ -67,17 +67,12 @@ Probing Probing::with(const ProbeSettings& settings) const {
 }
 
 Probing built_in(std::string_view profile) {
-    for (const auto& [name, probing] : kBuiltIn)
-        if (name == profile)
-            return probing;
-    return kDefault;
+    const auto found = std::ranges::find(kBuiltInProfiles, profile);
+    return found == kBuiltInProfiles.end() ? kDefault : kBuiltIn[found - kBuiltInProfiles.begin()];
 }
 
 bool is_built_in(std::string_view profile) {
-    for (const auto& [name, probing] : kBuiltIn)
-        if (name == profile)
-            return true;
-    return false;
+    return std::ranges::find(kBuiltInProfiles, profile) != kBuiltInProfiles.end();
 }
 
 std::string to_text(Knob knob, std::uint32_t value) {

@@ -72,6 +72,7 @@ struct Probing {
 
 /// The built-in profile of this name, or `default`.
 Probing built_in(std::string_view profile);
+inline constexpr std::array kBuiltInProfiles{"default", "fast", "metered"};
 bool is_built_in(std::string_view profile);
 
 /// "interval 200", "quorum all", "spare-probes": the line without `probe`.

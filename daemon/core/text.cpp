@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -38,6 +39,11 @@ std::string protocol_name(std::uint8_t protocol) {
         if (number == protocol)
             return name;
     return std::to_string(protocol);
+}
+
+bool has_ports(std::uint8_t protocol) {
+    constexpr std::array<std::uint8_t, 5> kWithPorts{6, 17, 33, 132, 136};
+    return std::ranges::find(kWithPorts, protocol) != kWithPorts.end();
 }
 
 std::optional<std::uint8_t> parse_protocol(const std::string& text) {

@@ -66,11 +66,8 @@ bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
 
 Prober::Prober(core::Privileged privileged) : Prober(probe_sockets(std::move(privileged))) {}
 
-Prober::Prober(ProbeSocketFactory sockets)
-    : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-    std::random_device entropy;
-    random_.seed(entropy());
-}
+Prober::Prober(ProbeSocketFactory sockets, std::uint64_t seed)
+    : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)), random_(seed) {}
 
 Prober::~Prober() {
     lines_.clear();

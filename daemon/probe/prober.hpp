@@ -34,7 +34,8 @@ namespace multihomed::probe {
 class Prober {
 public:
     explicit Prober(core::Privileged privileged);
-    explicit Prober(ProbeSocketFactory sockets);
+    /// `seed` is of the jitter.
+    explicit Prober(ProbeSocketFactory sockets, std::uint64_t seed = std::random_device{}());
     ~Prober();
     Prober(const Prober&) = delete;
     Prober& operator=(const Prober&) = delete;

@@ -12,9 +12,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <iomanip>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netlink/msg.h>
 #include <string>
@@ -335,21 +333,8 @@ TEST_F(ConntrackOnce, WhatIsAMessageIsQuickUntilTheKernelRefuses) {
 TEST_F(ConntrackOnce, WithoutTheFilterOurMessageDeletesNothing) {
     make_flows(
         {{"10.0.0.1", "203.0.113.1", 1001, 443, "192.0.2.50"}, {"10.0.0.2", "203.0.113.1", 1002}});
-    const NlMessage message =
-        make_filtered_delete(Family::v4, address("192.0.2.50"), {IPS_SRC_NAT, IPS_SRC_NAT});
-    nlmsghdr* header = nlmsg_hdr(message.get());
-    const nlattr* filter = nlmsg_find_attr(header, sizeof(nfgenmsg), CTA_FILTER);
-    ASSERT_NE(filter, nullptr);
-    const auto* begin = reinterpret_cast<const std::uint8_t*>(header);
-    const auto offset = reinterpret_cast<const std::uint8_t*>(filter) - begin;
-    ASSERT_EQ(static_cast<std::size_t>(offset) + NLA_ALIGN(filter->nla_len), header->nlmsg_len)
-        << "it must be the last attribute for this test";
-    header->nlmsg_len = static_cast<std::uint32_t>(offset);
-    NetfilterSocket socket;
-    ASSERT_TRUE(socket.open());
-    const auto answer = socket.request(*message);
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().code, EINVAL);
+    refuse_without_filter(
+        make_filtered_delete(Family::v4, address("192.0.2.50"), {IPS_SRC_NAT, IPS_SRC_NAT}));
     EXPECT_EQ(tracked(Family::v4).size(), 2U);
 }
 
@@ -431,36 +416,6 @@ TEST_F(ConntrackOnce, ListsFlowsAsTheirOwnersSeeThem) {
     ASSERT_TRUE(one);
     EXPECT_EQ(one->total, 2U);
     EXPECT_EQ(one->flows.size(), 1U);
-}
-
-/// Records what conntrack_codec_test reads:
-///   RECORD_TO=tests/data/ctnetlink-$(uname -r | cut -d. -f1,2).txt multihome_tests
-///   --gtest_also_run_disabled_tests --gtest_filter='*RecordKernelReplies'
-TEST_F(ConntrackOnce, DISABLED_RecordKernelReplies) {
-    make_flows({{"10.0.0.1", "203.0.113.1", 40001, 443, "192.0.2.50", "", IPPROTO_TCP},
-                {"10.0.0.2", "203.0.113.2", 77, 0, "192.0.2.50", "", IPPROTO_ICMP},
-                {"fd00::3", "2001:db8:f::1", 1003, 53, "2001:db8:a::1", "", IPPROTO_UDP, 9},
-                {"fd00::4", "2001:db8:f::1", 78, 0, "", "", IPPROTO_ICMPV6}});
-    const char* path = std::getenv("RECORD_TO"); // NOLINT
-    ASSERT_NE(path, nullptr);
-    std::ofstream file(path);
-    utsname system{};
-    ASSERT_EQ(uname(&system), 0);
-    file << "# entries of a conntrack dump of Linux " << system.release << "\n" << std::hex;
-    for (const Family family : core::kFamilies) {
-        NetfilterSocket socket;
-        ASSERT_TRUE(socket.open());
-        ASSERT_TRUE(
-            socket.dump(*make_flow_dump(family, {0, IPS_DYING}), [&](const nlmsghdr& entry) {
-                file << "protocol_" << std::dec << int{decode_flow(entry).value().protocol} << " ";
-                const auto* bytes = reinterpret_cast<const std::uint8_t*>(&entry);
-                for (std::uint32_t i = 0; i < entry.nlmsg_len; ++i)
-                    file << std::hex << std::setw(2) << std::setfill('0') << int{bytes[i]};
-                file << "\n";
-                return true;
-            }));
-    }
-    ASSERT_TRUE(file.good());
 }
 
 } // namespace

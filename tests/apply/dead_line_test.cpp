@@ -23,8 +23,6 @@ protected:
         if (IsSkipped())
             return;
         office_.emplace();
-        plan_ = two_lines();
-        plan_.lines[1].nat[Family::v6] = masquerade();
         apply();
     }
     void apply() {
@@ -59,7 +57,7 @@ protected:
     int told() const { return family() == Family::v4 ? EHOSTUNREACH : EACCES; }
 
     std::optional<Office> office_;
-    core::NatPlan plan_;
+    core::NatPlan plan_ = two_translating_lines();
     NftablesNatApplier applier_{always()};
 };
 

@@ -4,8 +4,13 @@
 #pragma once
 
 #include "apply/conntrack_applier.hpp"
+#include "apply/conntrack_codec.hpp"
 
 #include <cerrno>
+#include <gtest/gtest.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <poll.h>
 
 namespace multihomed::testing {
@@ -21,6 +26,24 @@ inline core::Result<apply::ForgetReport> forget_and_wait(apply::ConntrackFlowApp
             if (done.ticket == ticket)
                 return done.result;
     return core::Error{ETIMEDOUT, "no completion"};
+}
+
+/// A kernel that does not know CTA_FILTER in a deletion sees the message without it: such a message
+/// must be refused, not obeyed.
+inline void refuse_without_filter(const apply::NlMessage& message) {
+    nlmsghdr* header = nlmsg_hdr(message.get());
+    const nlattr* filter = nlmsg_find_attr(header, sizeof(nfgenmsg), CTA_FILTER);
+    ASSERT_NE(filter, nullptr);
+    const auto offset = reinterpret_cast<const std::uint8_t*>(filter) -
+                        reinterpret_cast<const std::uint8_t*>(header);
+    ASSERT_EQ(static_cast<std::size_t>(offset) + NLA_ALIGN(filter->nla_len), header->nlmsg_len)
+        << "it must be the last attribute for this test";
+    header->nlmsg_len = static_cast<std::uint32_t>(offset);
+    apply::NetfilterSocket socket;
+    ASSERT_TRUE(socket.open());
+    const auto answer = socket.request(*message);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, EINVAL);
 }
 
 } // namespace multihomed::testing

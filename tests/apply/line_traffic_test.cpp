@@ -17,12 +17,6 @@ using core::Family;
 using core::LineTraffic;
 using namespace multihomed::testing;
 
-core::NatPlan office_plan() {
-    core::NatPlan plan = two_lines();
-    plan.lines[1].nat[Family::v6] = masquerade();
-    return plan;
-}
-
 class LineTrafficOf : public InNamespace {
 protected:
     void SetUp() override {
@@ -30,7 +24,7 @@ protected:
         if (IsSkipped())
             return;
         office_.emplace();
-        ASSERT_TRUE(applier_.apply(office_plan()));
+        ASSERT_TRUE(applier_.apply(two_translating_lines()));
     }
     LineTraffic traffic(const std::string& uplink, Family family) {
         const auto lines = reader_.read();
@@ -153,13 +147,13 @@ TEST_F(LineTrafficOf, CountersOfLinesThatStayGoOn) {
         ASSERT_EQ(heard.receive(), 'a');
     };
     one_more();
-    core::NatPlan plan = office_plan();
+    core::NatPlan plan = two_translating_lines();
     plan.lines.push_back(line("third", "ppp0"));
     ASSERT_TRUE(applier_.apply(plan));
     one_more();
     EXPECT_EQ(traffic("charter", Family::v4).packets_out, 2U);
     EXPECT_EQ(traffic("third", Family::v4).packets_out, 0U);
-    plan = office_plan();
+    plan = two_translating_lines();
     plan.lines.erase(plan.lines.begin()); // att
     ASSERT_TRUE(applier_.apply(plan));
     one_more();

@@ -5,14 +5,13 @@
 // inside that has an address of every kind. Traffic is sockets in the two other namespaces.
 #pragma once
 
-#include "core/address.hpp"
 #include "netns.hpp"
 #include "observe/peer_namespace.hpp"
+#include "plans.hpp"
+#include "probe/line_socket.hpp"
 
-#include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -36,37 +35,17 @@ inline constexpr Names4Or6 kNames6{core::Family::v6,  "2001:db8:ffff::9", "fd00:
                                    "2001:db8:c::3",   "2001:db8:a::3",    "2001:db8:c:ff::1",
                                    "2001:db8:a:ff::1"};
 
-inline socklen_t socket_address(const std::string& text, std::uint16_t port,
-                                sockaddr_storage& out) {
-    const core::Address address = core::parse_address(text).value();
-    const auto bytes = core::address_bytes(address);
-    if (address.is_v4()) {
-        auto& in = reinterpret_cast<sockaddr_in&>(out);
-        in.sin_family = AF_INET;
-        in.sin_port = htons(port);
-        memcpy(&in.sin_addr, bytes.data(), 4);
-        return sizeof in;
-    }
-    auto& in = reinterpret_cast<sockaddr_in6&>(out);
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(port);
-    memcpy(&in.sin6_addr, bytes.data(), 16);
-    return sizeof in;
-}
-
 /// A socket in another namespace. Waits are bounded; what fails says errno.
 class Endpoint {
 public:
     static constexpr int kPatience = 3000; ///< milliseconds
 
     Endpoint(const PeerNamespace& where, int type, const std::string& own, std::uint16_t port) {
-        sockaddr_storage address{};
-        const socklen_t size = socket_address(own, port, address);
-        where.within([&] { fd_ = socket(address.ss_family, type | SOCK_CLOEXEC, 0); });
+        const auto at = probe::to_socket_address(address(own), port, 0);
+        where.within([&] { fd_ = socket(at.storage.ss_family, type | SOCK_CLOEXEC, 0); });
         const int on = 1;
         setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0)
-            << own << ": " << strerror(errno);
+        EXPECT_EQ(bind(fd_, at.get(), at.length), 0) << own << ": " << strerror(errno);
     }
     explicit Endpoint(int fd) : fd_(fd) {}
     ~Endpoint() {
@@ -79,10 +58,9 @@ public:
 
     /// 0, or errno; ETIMEDOUT when nothing is said about it in time.
     int connect(const std::string& to, std::uint16_t port) const {
-        sockaddr_storage address{};
-        const socklen_t size = socket_address(to, port, address);
+        const auto at = probe::to_socket_address(address(to), port, 0);
         fcntl(fd_, F_SETFL, O_NONBLOCK);
-        if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0)
+        if (::connect(fd_, at.get(), at.length) == 0)
             return 0;
         if (errno != EINPROGRESS)
             return errno;

@@ -54,6 +54,13 @@ inline core::NatPlan two_lines() {
     return plan;
 }
 
+/// The same, with charter translating IPv6, too.
+inline core::NatPlan two_translating_lines() {
+    core::NatPlan plan = two_lines();
+    plan.lines[1].nat[core::Family::v6] = masquerade();
+    return plan;
+}
+
 /// Each with single-address NAT for IPv4, masquerade for IPv6 and two source prefixes a family.
 inline core::NatPlan many_lines(unsigned int count) {
     core::NatPlan plan = two_lines();

@@ -4,8 +4,9 @@
 // end.
 #pragma once
 
-#include "core/address.hpp"
 #include "netns.hpp"
+#include "plans.hpp"
+#include "probe/line_socket.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -60,14 +61,12 @@ public:
                              static_cast<socklen_t>(name_.size())),
                   0)
             << strerror(errno);
-        sockaddr_storage to{};
-        sockaddr_storage own{};
-        const socklen_t size = fill(own, source, 0);
-        fill(to, v4 ? kServer4 : kServer6, 9);
-        ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&own), size), 0)
-            << source << ": " << strerror(errno);
+        const auto own =
+            probe::to_socket_address(address(source), 0, if_nametoindex(name_.c_str()));
+        const auto to = probe::to_socket_address(address(v4 ? kServer4 : kServer6), 9, 0);
+        ASSERT_EQ(bind(fd, own.get(), own.length), 0) << source << ": " << strerror(errno);
         // EPERM: the guard has dropped it, and tells local senders so.
-        const ssize_t sent = sendto(fd, &mark, 1, 0, reinterpret_cast<sockaddr*>(&to), size);
+        const ssize_t sent = sendto(fd, &mark, 1, 0, to.get(), to.length);
         ASSERT_TRUE(sent == 1 || errno == EPERM) << source << ": " << strerror(errno);
         close(fd);
     }
@@ -80,9 +79,8 @@ public:
         ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name_.c_str(),
                              static_cast<socklen_t>(name_.size())),
                   0);
-        sockaddr_storage to{};
-        const socklen_t size = fill(to, "255.255.255.255", 67);
-        const ssize_t sent = sendto(fd, &mark, 1, 0, reinterpret_cast<sockaddr*>(&to), size);
+        const auto to = probe::to_socket_address(address("255.255.255.255"), 67, 0);
+        const ssize_t sent = sendto(fd, &mark, 1, 0, to.get(), to.length);
         ASSERT_TRUE(sent == 1 || errno == EPERM) << strerror(errno);
         close(fd);
     }
@@ -100,24 +98,6 @@ public:
     }
 
 private:
-    socklen_t fill(sockaddr_storage& out, const std::string& text, std::uint16_t port) const {
-        const core::Address address = core::parse_address(text).value();
-        const auto bytes = core::address_bytes(address);
-        if (address.is_v4()) {
-            auto& in = reinterpret_cast<sockaddr_in&>(out);
-            in.sin_family = AF_INET;
-            in.sin_port = htons(port);
-            memcpy(&in.sin_addr, bytes.data(), 4);
-            return sizeof in;
-        }
-        auto& in = reinterpret_cast<sockaddr_in6&>(out);
-        in.sin6_family = AF_INET6;
-        in.sin6_port = htons(port);
-        in.sin6_scope_id = core::is_link_local(address) ? if_nametoindex(name_.c_str()) : 0;
-        memcpy(&in.sin6_addr, bytes.data(), 16);
-        return sizeof in;
-    }
-
     static std::string udp(const std::uint8_t* packet, ssize_t size) {
         const bool v4 = size > 28 && packet[0] >> 4 == 4 && packet[9] == IPPROTO_UDP;
         const bool v6 = size > 48 && packet[0] >> 4 == 6 && packet[6] == IPPROTO_UDP;

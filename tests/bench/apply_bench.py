@@ -14,7 +14,6 @@ import argparse
 import json
 import pathlib
 import re
-import shutil
 import socket
 import statistics
 import sys
@@ -23,8 +22,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from lab.frr import Frr  # noqa: E402
-from lab.ledger import Ledger  # noqa: E402
-from lab.netns import Namespace  # noqa: E402
+from lab.stage import Stage  # noqa: E402
 from lab.waiting import wait_for  # noqa: E402
 
 _LOAD, _MORE, _FAIL, _GO, _FLOOR = (
@@ -36,45 +34,14 @@ _LOAD, _MORE, _FAIL, _GO, _FLOOR = (
 )
 
 
-class Office:
+class Office(Stage):
     """What tests/lab's Frr needs of a lab, with `count` lines instead of its two."""
 
     def __init__(self, count):
         self.count = count
-        self.ledger = Ledger.claim(f"bench{count}")
-        self.name = self.ledger.name
-        self._log_directory = self.ledger.directory / "log"
-        self._log_directory.mkdir(exist_ok=True)
-        self._log_directory.chmod(0o777)
-        self.router, self.far, self.empty = (
-            self._namespace(role) for role in ("router", "far", "empty")
-        )
-        self.router.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
-        # `ip netns exec` mounts it over /etc: names of tables stay in the namespace
-        own = pathlib.Path("/etc/netns", self.router.name)
-        self.ledger.add_directory(own)
-        shutil.copytree("/etc/iproute2", own / "iproute2", dirs_exist_ok=True)
+        super().__init__(f"bench{count}", ("router", "far", "empty"))
+        self.far, self.empty = self["far"], self["empty"]
         self._build()
-
-    def _namespace(self, role):
-        namespace = Namespace(f"mh{self.name}-{role}")
-        self.ledger.add_namespace(namespace.name)
-        namespace.create()
-        namespace.sysctl(
-            net__ipv6__conf__default__accept_dad=0, net__ipv6__conf__default__accept_ra=0
-        )
-        namespace.ip("link", "set", "lo", "up")
-        return namespace
-
-    def __getitem__(self, role):
-        return {"router": self.router}[role]
-
-    def log(self, name):
-        return self._log_directory / f"{name}.log"
-
-    def close(self):
-        self.ledger.remove_all()
-        self.ledger.release()
 
     def _build(self):
         """One line more than counted: the one that is added."""

@@ -222,4 +222,5 @@ def main():
     record_link_states(events)
 
 
-main()
+if __name__ == "__main__":
+    main()

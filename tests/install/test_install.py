@@ -53,8 +53,10 @@ def test_every_part_is_in_its_place(root, binaries):
     assert binaries["module"].relative_to(root).parent == libfrr.parent.relative_to("/") / "modules"
     documents = root / "usr/share/doc/multihomed"
     assert {"README.md", "LICENSE"} <= {path.name for path in documents.iterdir()}
-    guides = {path.name for path in (documents / "docs").iterdir()}
-    assert guides == {path.name for path in (TOP / "docs").glob("*.md")}
+    guides = documents / "docs"
+    for pattern in ("*.md", "pictures/*"):
+        here = {path.relative_to(TOP / "docs") for path in (TOP / "docs").glob(pattern)}
+        assert here and here == {path.relative_to(guides) for path in guides.glob(pattern)}
     manuals = {path.name for path in (TOP / "docs/man").glob("*.8")}
     assert manuals == {path.name for path in (root / "usr/share/man/man8").glob("*")}
 

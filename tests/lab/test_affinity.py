@@ -3,8 +3,8 @@
 
 import pytest
 
-from . import CABLE, Connector, Flow, Kernel, Server, drivers, now_ns, plan, wait_for
-from .trial import begins_by, lines_of
+from . import Connector, Flow, Kernel, Server, drivers, now_ns, plan, wait_for
+from .trial import begins_by, lines_of, lose_cable, running_office
 
 CHARTER, ATT = plan.LINES
 MASK = 0x3F000000
@@ -12,14 +12,8 @@ MASK = 0x3F000000
 
 @pytest.fixture(scope="module", params=["module", "stock"])
 def office(lab, request):
-    driver = drivers.Multihomed(
-        with_module=request.param == "module",
-        configuration=drivers.office_configuration(lab, ["probe stable-for 300"]),
-    ).start(lab)
-    server = Server(lab)
-    yield driver
-    server.stop()
-    driver.stop()
+    with running_office(lab, request.param == "module") as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -42,9 +36,7 @@ def traffic(lab, office):
 @pytest.mark.parametrize("target,kind", [(plan.INTERNET4, "udp"), (plan.INTERNET4, "tcp")])
 def test_a_flow_stays_where_it_began_when_the_preferred_line_returns(lab, office, traffic, target, kind):
     new = traffic(Connector, target)
-    office.forgive(CHARTER)
-    lab.break_line(CHARTER, CABLE)
-    begins_by(new, ATT)
+    lose_cable(lab, office, new)
     flow = traffic(Flow, kind, target)
     begun = flow.wait_flowing()
     lab.heal(CHARTER)
@@ -56,19 +48,15 @@ def test_a_flow_stays_where_it_began_when_the_preferred_line_returns(lab, office
 
 def test_flows_of_a_dead_line_move_and_the_others_stay(lab, office, traffic):
     new = traffic(Connector, plan.INTERNET4)
-    office.forgive(CHARTER)
-    lab.break_line(CHARTER, CABLE)
-    begins_by(new, ATT)
+    lose_cable(lab, office, new)
     other = traffic(Flow, "tcp", plan.INTERNET4, name="on-att")
     other.wait_flowing()
     lab.heal(CHARTER)
     begins_by(new, CHARTER)
     flow = traffic(Flow, "udp", plan.INTERNET4, name="on-charter")
     flow.wait_flowing()
-    office.forgive(CHARTER)
-    broken = lab.break_line(CHARTER, CABLE)
-    moved = begins_by(new, ATT)
-    wait_for(lambda: ATT in lines_of(flow, broken.at), what="the flow has moved")
+    broken, moved = lose_cable(lab, office, new)
+    wait_for(lambda: ATT in lines_of(flow, broken), what="the flow has moved")
     other.wait_flowing(moved)
     assert not other.broken and lines_of(other, 0) == {ATT}
     lab.heal(CHARTER)
@@ -124,9 +112,7 @@ def test_other_bits_of_marks_are_left_alone(lab, traffic):
 
 def test_marks_outlive_the_daemon(lab, office, traffic):
     new = traffic(Connector, plan.INTERNET4)
-    office.forgive(CHARTER)
-    lab.break_line(CHARTER, CABLE)
-    begins_by(new, ATT)
+    lose_cable(lab, office, new)
     flow = traffic(Flow, "tcp", plan.INTERNET4, name="long")
     begun = flow.wait_flowing()
     office.frr.kill("multihomed")

@@ -5,7 +5,8 @@ import errno
 
 import pytest
 
-from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, now_ns, plan, wait_for
+from .trial import running_office
 
 CHARTER, ATT = plan.LINES
 
@@ -18,13 +19,8 @@ PEOPLE = [
 
 @pytest.fixture(scope="module")
 def office(lab):
-    driver = drivers.Multihomed(
-        configuration=drivers.office_configuration(lab, ["probe stable-for 300"])
-    ).start(lab)
-    server = Server(lab)
-    yield driver
-    server.stop()
-    driver.stop()
+    with running_office(lab) as driver:
+        yield driver
 
 
 @pytest.mark.parametrize("fault", [SILENT, BLACKHOLE, CABLE])

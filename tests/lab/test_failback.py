@@ -9,9 +9,9 @@ import os
 
 import pytest
 
-from . import CABLE, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import Connector, Flow, Server, now_ns, plan, wait_for
 from .meters import PORT
-from .trial import begins_by, lines_of
+from .trial import begins_by, lines_of, lose_cable, running_office
 
 CHARTER, ATT = plan.LINES
 RETURNS = int(os.environ.get("MULTIHOME_RETURNS", "20"))
@@ -20,20 +20,15 @@ FORWARDED = 7000
 
 @pytest.fixture(scope="module")
 def office(lab):
-    driver = drivers.Multihomed(
-        configuration=drivers.office_configuration(lab, ["probe stable-for 300"])
-    ).start(lab)
-    server = Server(lab)
     inside = Server(lab, role="lan", addresses=[plan.LAN4_HOST], port=FORWARDED)
     lab.router.nft(
         "table inet forwards {\n  chain inbound { type nat hook prerouting priority dstnat;\n"
         f"    ip daddr {ATT.router4} tcp dport {FORWARDED} dnat ip to {plan.LAN4_HOST}\n  }}\n}}\n"
     )
-    yield driver
+    with running_office(lab) as driver:
+        yield driver
     lab.router.nft("delete table inet forwards\n")
-    for meter in (server, inside):
-        meter.stop()
-    driver.stop()
+    inside.stop()
 
 
 @pytest.fixture
@@ -48,12 +43,6 @@ def configure(office, *words):
     office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
 
 
-def lose_charter(lab, office, new):
-    office.forgive(CHARTER)
-    lab.break_line(CHARTER, CABLE)
-    return begins_by(new, ATT)
-
-
 def return_charter(lab, new):
     lab.heal(CHARTER)
     return begins_by(new, CHARTER)
@@ -61,7 +50,7 @@ def return_charter(lab, new):
 
 def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
     """NATed UDP and TCP, IPv6, and a forwarded connection: all on att while charter comes and goes."""
-    lose_charter(lab, office, new)
+    lose_cable(lab, office, new)
     flows = {
         "NATed UDP": Flow(lab, "udp", plan.INTERNET4, name="udp4"),
         "NATed TCP": Flow(lab, "tcp", plan.INTERNET4, name="tcp4"),
@@ -75,7 +64,7 @@ def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
     lab.reset_counters()
     for _ in range(RETURNS):
         return_charter(lab, new)
-        lose_charter(lab, office, new)
+        lose_cable(lab, office, new)
     last = return_charter(lab, new)
     for name, flow in flows.items():
         flow.wait_flowing(last)
@@ -96,7 +85,7 @@ def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
 
 def test_what_shall_move_moves_and_the_rest_stays(lab, office, new):
     configure(office, f"failback now match udp port {PORT}")
-    lose_charter(lab, office, new)
+    lose_cable(lab, office, new)
     udp = Flow(lab, "udp", plan.INTERNET4, name="phone")
     tcp = Flow(lab, "tcp", plan.INTERNET4, name="download")
     inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="asked")
@@ -117,7 +106,7 @@ def test_what_shall_move_moves_and_the_rest_stays(lab, office, new):
 
 def test_now_moves_everything_that_can(lab, office, new):
     configure(office, "failback now")
-    lose_charter(lab, office, new)
+    lose_cable(lab, office, new)
     udp = Flow(lab, "udp", plan.INTERNET4, name="udp-now")
     inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="in-now")
     for flow in (udp, inbound):
@@ -133,7 +122,7 @@ def test_now_moves_everything_that_can(lab, office, new):
 
 def test_draining_ends_at_the_deadline(lab, office, new):
     configure(office, "failback drain deadline 2")
-    lose_charter(lab, office, new)
+    lose_cable(lab, office, new)
     udp = Flow(lab, "udp", plan.INTERNET4, name="udp-drain")
     udp.wait_flowing()
     returned = return_charter(lab, new)
@@ -146,7 +135,7 @@ def test_draining_ends_at_the_deadline(lab, office, new):
 
 def test_never_waits_for_the_present_line_to_fail(lab, office, new):
     configure(office, "failback never")
-    lose_charter(lab, office, new)
+    lose_cable(lab, office, new)
     lab.heal(CHARTER)
 
     def is_up():

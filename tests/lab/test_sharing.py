@@ -10,15 +10,13 @@ import contextlib
 import itertools
 import json
 import os
-import pathlib
-import shutil
 import socket
 
 import pytest
 
 from .frr import Frr
-from .ledger import Ledger
-from .netns import Namespace, in_namespace
+from .netns import in_namespace
+from .stage import Stage
 from .waiting import wait_for
 
 FLOWS = 10_000
@@ -40,20 +38,13 @@ def source(family, number):
     return f"fd00:20::{number:x}"
 
 
-class Sharing:
+class Sharing(Stage):
     """The router with `weights` lines of equal preference, and both ends."""
 
     def __init__(self, weights, options=()):
         self.weights = weights
-        self.ledger = Ledger.claim(f"s{next(_numbers)}x{os.getpid()}")
-        self.name = self.ledger.name
-        self._log_directory = self.ledger.directory / "log"
-        self._log_directory.mkdir(exist_ok=True)
-        self._log_directory.chmod(0o777)
-        self.router, self.inside, self.far = map(self._namespace, ("router", "inside", "far"))
-        own = pathlib.Path("/etc/netns", self.router.name)
-        self.ledger.add_directory(own)
-        shutil.copytree("/etc/iproute2", own / "iproute2", dirs_exist_ok=True)
+        super().__init__(f"s{next(_numbers)}x{os.getpid()}", ("router", "inside", "far"))
+        self.inside, self.far = self["inside"], self["far"]
         self._build()
         self._servers = {family: in_namespace(self.far.name, lambda f=family: self._server(f))
                          for family in (4, 6)}  # fmt: skip
@@ -72,14 +63,7 @@ class Sharing:
         self.frr.stop_all()
         for server in self._servers.values():
             server.close()
-        self.ledger.remove_all()
-        self.ledger.release()
-
-    def __getitem__(self, role):
-        return {"router": self.router}[role]
-
-    def log(self, name):
-        return self._log_directory / f"{name}.log"
+        super().close()
 
     # -- what is asked of it ----------------------------------------------------------------------
 
@@ -144,21 +128,6 @@ class Sharing:
             self._furnish(line)
 
     # -- building -----------------------------------------------------------------------------------
-
-    def _namespace(self, role):
-        namespace = Namespace(f"mh{self.name}-{role}")
-        self.ledger.add_namespace(namespace.name)
-        namespace.create()
-        namespace.sysctl(
-            net__ipv4__ip_forward=int(role == "router"),
-            net__ipv6__conf__all__forwarding=int(role == "router"),
-            net__ipv6__conf__default__accept_dad=0,
-            net__ipv6__conf__default__accept_ra=0,
-            net__ipv4__conf__all__rp_filter=0,
-            net__ipv4__conf__default__rp_filter=0,
-        )
-        namespace.ip("link", "set", "lo", "up")
-        return namespace
 
     def _build(self):
         self.router.ip(

@@ -13,13 +13,12 @@ import dataclasses
 import ipaddress
 import json
 import os
-import pathlib
-import shutil
 import time
 
 from . import plan
 from .ledger import Ledger
 from .netns import PORT_DISABLED, PORT_FORWARDING, Namespace, Rtnl
+from .stage import own_table_names
 
 CABLE = "cable pulled"
 SILENT = "gateway silent"
@@ -372,14 +371,8 @@ mcast_snooping 0
             for t in (transit4, transit6)
         )
 
-    def _own_table_names(self):
-        """`ip netns exec` mounts /etc/netns/NAME/* over /etc: names of tables stay in the lab."""
-        directory = pathlib.Path("/etc/netns", self.router.name)
-        self.ledger.add_directory(directory)
-        shutil.copytree("/etc/iproute2", directory / "iproute2", dirs_exist_ok=True)
-
     def _build_router(self):
-        self._own_table_names()
+        own_table_names(self.ledger, self.router)
         self._veth(self["lan"], "eth0", self.router, plan.LAN_INTERFACE)
         self._veth(self["srv"], "eth0", self.router, plan.SERVERS_INTERFACE)
         commands = []

@@ -10,13 +10,15 @@ every flow in the same time (a busy or virtual machine stands still for tens of 
 is shown, and speed is judged without it.  Central: Traffic and run_trial().
 """
 
+import contextlib
 import dataclasses
 import errno
 import statistics
 
-from . import plan
+from . import drivers, plan
 from .meters import Connector, Flow, Gap, RunningTime, Server
 from .netns import now_ns
+from .topology import CABLE
 from .waiting import Timeout, stays, wait_for
 
 # A flow that was touched is silent for longer.
@@ -38,6 +40,27 @@ def begins_by(connector, line):
 
     wait_for(newest, 20, what=f"new connections leave by {line.name}")
     return now_ns()
+
+
+@contextlib.contextmanager
+def running_office(lab, with_module=True):
+    """The driver of an office whose lines come back soon, with the Internet's server."""
+    driver = drivers.Multihomed(
+        with_module=with_module,
+        configuration=drivers.office_configuration(lab, ["probe stable-for 300"]),
+    ).start(lab)
+    server = Server(lab)
+    yield driver
+    server.stop()
+    driver.stop()
+
+
+def lose_cable(lab, driver, connector):
+    """Pull the preferred line's cable, as its first failure; (when, when connections had moved)."""
+    preferred, other = lab.lines
+    driver.forgive(preferred)
+    broken = lab.break_line(preferred, CABLE)
+    return broken.at, begins_by(connector, other)
 
 
 class Traffic:

@@ -64,7 +64,7 @@ TEST_F(BurstTest, AsksEveryTargetOfTheLineFailAfterTimes) {
         auto times = asked(target);
         // A regular probe may be among them.
         for (const auto step : {0ms, 15ms, 30ms})
-            EXPECT_EQ(std::ranges::count(times, step), 1) << target << " " << step.count();
+            EXPECT_GE(std::ranges::count(times, step), 1) << target << " " << step.count();
         EXPECT_LE(times.size(), 4U);
     }
     EXPECT_LE(asked("9.9.9.9", "att").size(), 1U);
@@ -282,9 +282,9 @@ TEST_F(SparingTest, TrafficThatComesBackStandsForProbes) {
     with_traffic(600s);
     EXPECT_EQ(network_.sent.size(), 0U);
     EXPECT_EQ(figures().consecutive_lost, 0U);
-    advance(14s);
+    advance(13s);
     EXPECT_EQ(network_.sent.size(), 0U);
-    advance(4s);
+    advance(5s);
     EXPECT_EQ(network_.sent.size(), 2U) << "one interval after the last of it";
 }
 
@@ -337,6 +337,16 @@ protected:
     }
     using Kind = core::ProbeTarget::Kind;
     using Outcomes = std::vector<Outcome>;
+
+    /// Every 10 s, with two seconds for an answer; from the minute's end on there is none.
+    void ask_a_web_server_that_dies() {
+        auto web = mixed({target(Kind::http)});
+        web.interval = 10s;
+        web.timeout = 2s;
+        set({web});
+        advance(60s);
+        network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    }
 };
 
 TEST_F(KindsTest, OfOneAddressAreKeptApart) {
@@ -441,12 +451,7 @@ TEST_F(KindsTest, AHeavyProbeIsAloneOnItsWay) {
 }
 
 TEST_F(KindsTest, ABurstOfHeavyProbesIsOneAfterTheOther) {
-    auto web = mixed({target(Kind::http)});
-    web.interval = 10s;
-    web.timeout = 2s;
-    set({web});
-    advance(60s);
-    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    ask_a_web_server_that_dies();
     network_.sent.clear();
     while (network_.sent.empty())
         network_.advance(prober_, *prober_.next_deadline());
@@ -458,12 +463,7 @@ TEST_F(KindsTest, ABurstOfHeavyProbesIsOneAfterTheOther) {
 }
 
 TEST_F(KindsTest, ABurstDoesNotWaitForTheHeavyProbeUnderWay) {
-    auto web = mixed({target(Kind::http)});
-    web.interval = 10s;
-    web.timeout = 2s;
-    set({web});
-    advance(60s);
-    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    ask_a_web_server_that_dies();
     network_.sent.clear();
     while (network_.sent.empty())
         network_.advance(prober_, *prober_.next_deadline());
@@ -477,12 +477,7 @@ TEST_F(KindsTest, ABurstDoesNotWaitForTheHeavyProbeUnderWay) {
 }
 
 TEST_F(KindsTest, ABurstOfHeavyProbesDoesNotWaitForARegularOneEither) {
-    auto web = mixed({target(Kind::http)});
-    web.interval = 10s;
-    web.timeout = 2s;
-    set({web});
-    advance(60s);
-    network_.other_fate = [](const auto&, auto) { return Outcomes{}; };
+    ask_a_web_server_that_dies();
     // The regular one falls due just then.
     const auto due = *prober_.next_deadline();
     network_.now = due;

@@ -55,7 +55,7 @@ protected:
     }
 
     testing::FakeNetwork network_;
-    Prober prober_{network_.factory()};
+    Prober prober_{network_.factory(), 1};
 };
 
 } // namespace multihomed::probe

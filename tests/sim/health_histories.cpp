@@ -56,7 +56,7 @@ LossyOffice::LossyOffice(std::size_t lines, Random& random) : random_(random), p
     network_.fate = [this](const ProbePlan& plan, const Address& target, const auto& request) {
         return fate(plan, target, request);
     };
-    prober_ = std::make_unique<probe::Prober>(network_.factory());
+    prober_ = std::make_unique<probe::Prober>(network_.factory(), random_.next());
 }
 
 void LossyOffice::ask_shared_target() {
