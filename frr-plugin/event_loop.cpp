@@ -1,9 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "event_loop.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <exception>
+#include <sys/timerfd.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace multihomed::frr {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// steady_clock is this clock.
+int open_timer() {
+    const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0)
+        throw std::system_error(errno, std::generic_category(), "timerfd_create");
+    return fd;
+}
+
+} // namespace
 
 void call_guarded(const Callback& callback) noexcept {
     try {
@@ -34,27 +54,31 @@ void ReadWatch::fired(mh_event* event) {
     call_guarded(watch->callback_);
 }
 
+Timer::Timer(mh_loop* loop, Callback callback)
+    : callback_(std::move(callback)), fd_(open_timer()),
+      watch_(loop, fd_.get(), [this] { fired(); }) {}
+
 void Timer::set(std::optional<std::chrono::steady_clock::time_point> when) {
-    if (when == when_ && (event_ || !when))
+    if (when == when_)
         return;
-    cancel();
     when_ = when;
-    if (!when)
-        return;
     using namespace std::chrono;
-    const auto left = ceil<milliseconds>(*when - steady_clock::now()).count();
-    mh_event_add_timer_msec(loop_, fired, this, left > 0 ? static_cast<long>(left) : 0, &event_);
+    itimerspec expiry{}; // all zero: never
+    if (when) {
+        const auto since_boot = std::max(duration_cast<nanoseconds>(when->time_since_epoch()), 1ns);
+        expiry.it_value.tv_sec = duration_cast<seconds>(since_boot).count();
+        expiry.it_value.tv_nsec = (since_boot % 1s).count();
+    }
+    timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME, &expiry, nullptr);
 }
 
-void Timer::cancel() {
-    mh_event_cancel(&event_);
+/// Nothing is to be read if it was set again in the meantime.
+void Timer::fired() {
+    std::uint64_t times = 0;
+    if (read(fd_.get(), &times, sizeof times) != sizeof times)
+        return;
     when_.reset();
-}
-
-void Timer::fired(mh_event* event) {
-    auto* timer = static_cast<Timer*>(MH_EVENT_ARG(event));
-    timer->when_.reset();
-    call_guarded(timer->callback_);
+    callback_();
 }
 
 void Soon::request() {

@@ -8,6 +8,8 @@
 #include <functional>
 #include <optional>
 
+#include "probe/line_socket.hpp"
+
 #include "frr_compat.h"
 
 namespace multihomed::frr {
@@ -32,24 +34,25 @@ private:
     mh_event* event_ = nullptr;
 };
 
-/// One shot at a time; setting it again moves it.
+/// One shot at a time; setting it again moves it. A timerfd: libfrr's own timers wait for whole
+/// milliseconds and ask again and again, without a pause, during what is left of the last one.
 class Timer {
 public:
-    Timer(mh_loop* loop, Callback callback) : loop_(loop), callback_(std::move(callback)) {}
-    ~Timer() { cancel(); }
+    /// Throws std::system_error.
+    Timer(mh_loop* loop, Callback callback);
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
 
     /// Fires no earlier than `when`; at once if that has passed. Empty: cancels.
     void set(std::optional<std::chrono::steady_clock::time_point> when);
-    void cancel();
+    void cancel() { set(std::nullopt); }
 
 private:
-    static void fired(mh_event* event);
+    void fired();
 
-    mh_loop* loop_;
     Callback callback_;
-    mh_event* event_ = nullptr;
+    probe::Descriptor fd_;
+    ReadWatch watch_;
     std::optional<std::chrono::steady_clock::time_point> when_;
 };
 

@@ -6,7 +6,7 @@
 
 A benchmark, not a test.  With traffic: the silence of a long-lived NATed UDP flow, and the time until
 new connections work.  Idle: the time from the fault to the change of state, by the daemon's own
-account; nothing but probes is on the line then.  For `metered` also the bytes that an idle line
+account; nothing but probes is on the line then.  A flow inside tells when the machine ran.  For `metered` also the bytes that an idle line
 costs, counted on its packets and scaled to a day.  Central: with_traffic() and idle().
 """
 
@@ -125,21 +125,25 @@ def main():
     options.add_argument("--rounds", type=int, default=10, help="trials of each fault")
     options.add_argument("--metered-rounds", type=int, default=5, help="of profile metered")
     options = options.parse_args()
-    print("| profile | line | fault | silent ms | new connections ms | foreign sources |")
-    print("|---|---|---|---|---|---|")
+    print("| profile | line | fault | silent ms | of it while the machine ran | new connections ms "
+          "| a flow that crosses no line | foreign sources |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|")
     for profile in ("default", "fast"):
         for fault, outcomes in with_traffic(
             profile, (CABLE, SILENT, BLACKHOLE), options.rounds
         ).items():
             silent = spread([o.failover.ms for o in outcomes])
             new = spread([o.new_connections.ms for o in outcomes])
+            ran = spread([o.running["failover"] for o in outcomes])
+            machine = spread([o.machine.ms for o in outcomes])
             wrong = sum(sum(o.spoofed.values()) for o in outcomes)
-            print(f"| {profile} | with traffic | {fault} | {silent} | {new} | {wrong} |", flush=True)
+            print(f"| {profile} | with traffic | {fault} | {silent} | {ran} | {new} | {machine} "
+                  f"| {wrong} |", flush=True)  # fmt: skip
     for profile in ("default", "fast"):
         noticed, _ = idle(profile, options.rounds, 10)
-        print(f"| {profile} | idle | {BLACKHOLE} | {spread(noticed)} | - | - |", flush=True)
+        print(f"| {profile} | idle | {BLACKHOLE} | {spread(noticed)} | - | - | - | - |", flush=True)
     noticed, a_day = idle("metered", options.metered_rounds, 60, targets=1)
-    print(f"| metered | idle | {BLACKHOLE} | {spread(noticed)} | - | - |", flush=True)
+    print(f"| metered | idle | {BLACKHOLE} | {spread(noticed)} | - | - | - | - |", flush=True)
     print(f"\nmetered, one target of each family: {a_day / 1e6:.2f} MB a day, both directions, on "
           "an idle line", flush=True)  # fmt: skip
 
