@@ -179,6 +179,8 @@ void Prober::send_regular(Line& line, Target& target, Time now) {
     const auto interval = interval_of(line.plan, target.probe);
     const Time due = jittered(target.next_send, interval);
     target.next_send = due > now ? due : jittered(now, interval);
+    if (!std::exchange(target.asked, true) && interval > kRare)
+        target.next_send = now + Microseconds(random_() % Microseconds(interval).count());
     const bool waits = target.burst.left != 0 || target.window.next_loss(now);
     if (!is_heavy(target.probe.kind) || !waits)
         send(line, target, now, Microseconds::max());
@@ -252,8 +254,16 @@ bool Prober::look(Line& line, Target& target, Time now) {
     const auto lost = target.window.consecutive_lost(now);
     const auto before = std::exchange(target.lost_in_row, lost);
     if (before == 0 && lost != 0 && target.answered && interval_of(line.plan, target.probe) > kRare)
-        start_burst(line, now, kMinPatienceAfterLoss);
+        make_sure(line.plan.key, now);
     return before != lost;
+}
+
+/// What is wrong with a line is wrong with both of its families, most of the time: the one that is
+/// asked first speaks for the other.
+void Prober::make_sure(const core::ProbeKey& key, Time now) {
+    for (const core::Family family : core::kFamilies)
+        if (const auto line = lines_.find({key.uplink, family}); line != lines_.end())
+            start_burst(*line->second, now, kMinPatienceAfterLoss);
 }
 
 bool Prober::take_answer(Line& line, Target& target, const Outcome& outcome, Time now) {

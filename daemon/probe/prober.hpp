@@ -47,10 +47,10 @@ public:
     /// Probes every target of the line `fail_after` times (at most ten), 15 ms apart, from now on,
     /// beside the regular probes. They time out after twice the average round-trip time and four
     /// times its deviation, or twice the newest if that is more, but not before 50 ms (250 ms when
-    /// the prober itself began, for a lost probe). A target that answers one needs no more of them.
-    /// Web servers are asked one thing at a time, each as soon as the last is lost.
-    /// Nothing happens while the last burst is under way, that is, undecided.
-    /// next_deadline() is another afterwards, at once.
+    /// the prober itself began, for both families of an uplink, because of the first lost probe of
+    /// a target that is seldom asked). A target that answers one needs no more of them. Web servers
+    /// are asked one thing at a time, each as soon as the last is lost. Nothing happens while the
+    /// last burst is under way, that is, undecided. next_deadline() is another afterwards, at once.
     void burst(const core::ProbeKey& key, Time now);
     /// Traffic comes back by the line. If the plan spares probes, those of its targets that answer
     /// are asked again one interval from now, not before.
@@ -86,6 +86,7 @@ private:
         Time complained{};             ///< when it did
         std::uint32_t lost_in_row = 0; ///< when last looked
         bool answered = false;
+        bool asked = false;
         Burst burst = {};
     };
     struct Line;
@@ -119,12 +120,13 @@ private:
     static void start_burst(Line& line, Time now, core::Milliseconds least_patience);
     bool send_due(Line& line, Target& target, Time now);
     bool drain(Time now);
-    static bool take(Channel& channel, const Outcome& outcome, Time now);
+    bool take(Channel& channel, const Outcome& outcome, Time now);
     static void complain(Target& target, const Outcome& outcome, Time now);
     static std::string error_of(const Line& line, const Target& target, Time now);
-    static bool take_answer(Line& line, Target& target, const Outcome& outcome, Time now);
-    static bool look(Line& line, Target& target, Time now);
-    static bool find_losses(Line& line, Time now);
+    bool take_answer(Line& line, Target& target, const Outcome& outcome, Time now);
+    bool look(Line& line, Target& target, Time now);
+    void make_sure(const core::ProbeKey& key, Time now);
+    bool find_losses(Line& line, Time now);
     Time jittered(Time from, core::Milliseconds interval);
 
     ProbeSocketFactory sockets_;

@@ -313,6 +313,21 @@ TEST_F(SparingTest, NotForATargetThatDoesNotAnswer) {
     EXPECT_EQ(asked("9.9.9.9"), 0);
 }
 
+TEST_F(SparingTest, WhatOneFamilyLosesIsMadeSureOfInBoth) {
+    auto other = plan("charter", {"2001:db8::9"}, Family::v6);
+    other.interval = plan_.interval;
+    set({plan_, other});
+    advance(100s);
+    silence();
+    const auto lost = [&](Family family) { return figures("charter", 0, family).consecutive_lost; };
+    const auto begin = network_.now;
+    while (lost(Family::v4) + lost(Family::v6) == 0 && network_.now < begin + 20s)
+        advance(10ms);
+    advance(500ms);
+    EXPECT_GE(lost(Family::v4), 3U);
+    EXPECT_GE(lost(Family::v6), 3U);
+}
+
 TEST_F(SparingTest, ABurstIsAsEver) {
     with_traffic(10s);
     silence();
