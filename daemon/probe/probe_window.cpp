@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 namespace multihomed::probe {
 
@@ -43,8 +44,11 @@ void ProbeWindow::sum_outages() {
 void ProbeWindow::drop_oldest() {
     if (const auto rtt = probes_.front().rtt) {
         --answered_;
-        rtt_sum_us_ -= as_number(*rtt);
-        rtt_square_sum_us2_ -= as_number(*rtt) * as_number(*rtt);
+        if (probes_.front().timed) {
+            --timed_;
+            rtt_sum_us_ -= as_number(*rtt);
+            rtt_square_sum_us2_ -= as_number(*rtt) * as_number(*rtt);
+        }
         probes_.pop_front();
         ++dropped_;
         return;
@@ -80,7 +84,8 @@ void ProbeWindow::add(const Probe& probe) {
 }
 
 void ProbeWindow::sent(std::uint16_t sequence, Time at, Microseconds patience) {
-    add({.sent = at, .rtt = {}, .patience = patience, .sequence = sequence, .failed = false});
+    const bool timed = consecutive_lost(at) == 0;
+    add({.sent = at, .rtt = {}, .patience = patience, .sequence = sequence, .timed = timed});
 }
 
 void ProbeWindow::failed(std::uint16_t sequence, Time at) {
@@ -142,14 +147,18 @@ bool ProbeWindow::received(std::uint16_t sequence, Time at) {
                                 Microseconds(0), kMaxRtt);
     probe.rtt = rtt;
     ++answered_;
-    rtt_sum_us_ += as_number(rtt);
-    rtt_square_sum_us2_ += as_number(rtt) * as_number(rtt);
-    take_out_of_run(dropped_ + place);
-    ever_received_ = true;
-    if (!last_reply_ || at >= *last_reply_) {
-        last_reply_ = at;
-        rtt_newest_ = rtt;
+    if (probe.timed) {
+        ++timed_;
+        rtt_sum_us_ += as_number(rtt);
+        rtt_square_sum_us2_ += as_number(rtt) * as_number(rtt);
+        if (!last_reply_ || at >= *last_reply_)
+            rtt_newest_ = rtt;
     }
+    last_reply_ = std::max(last_reply_.value_or(at), at);
+    take_out_of_run(dropped_ + place);
+    if (!std::exchange(ever_received_, true))
+        while (is_lost(probes_.front(), at))
+            drop_oldest();
     return true;
 }
 
@@ -159,6 +168,10 @@ std::uint64_t ProbeWindow::unanswered_at_end() const {
 
 Microseconds ProbeWindow::patience_of(const Probe& probe) const {
     return std::min<Microseconds>(probe.patience, limits_.timeout);
+}
+
+bool ProbeWindow::is_lost(const Probe& probe, Time now) const {
+    return !probe.rtt && (probe.failed || now - probe.sent >= patience_of(probe));
 }
 
 ProbeWindow::Undecided ProbeWindow::undecided(Time now) const {
@@ -174,15 +187,14 @@ ProbeWindow::Undecided ProbeWindow::undecided(Time now) const {
     for (auto probe = probes_.crbegin();
          probe != probes_.crend() && now - probe->sent < limits_.timeout; ++probe) {
         --number;
-        const Microseconds patience = patience_of(*probe);
-        if (probe->rtt || probe->failed || now - probe->sent >= patience)
+        if (probe->rtt || is_lost(*probe, now))
             continue;
         for (; number < run->begin; ++run)
             leave_run();
         ++in_run;
         ++found.count;
         found.in_last_run += run == runs_.crbegin() ? 1U : 0U;
-        const Time loss = probe->sent + patience;
+        const Time loss = probe->sent + patience_of(*probe);
         found.next_loss = std::min(found.next_loss.value_or(loss), loss);
     }
     leave_run();
@@ -196,10 +208,10 @@ std::uint32_t ProbeWindow::consecutive_lost(Time now) const {
 }
 
 std::optional<ProbeWindow::RoundTrip> ProbeWindow::round_trip() const {
-    if (answered_ == 0)
+    if (timed_ == 0)
         return std::nullopt;
-    const double average = static_cast<double>(rtt_sum_us_) / answered_;
-    const double square = static_cast<double>(rtt_square_sum_us2_) / answered_;
+    const double average = static_cast<double>(rtt_sum_us_) / timed_;
+    const double square = static_cast<double>(rtt_square_sum_us2_) / timed_;
     const double variance = std::max(0.0, square - average * average);
     return RoundTrip{Microseconds(std::llround(average)),
                      Microseconds(std::llround(std::sqrt(variance))), rtt_newest_};

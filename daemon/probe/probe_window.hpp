@@ -40,7 +40,10 @@ public:
     void failed(std::uint16_t sequence, Time at);
     /// The probe was answered by a refusal: lost at once. False like received().
     bool refused(std::uint16_t sequence);
-    /// False for a reply to nothing that is in the window, or a second one.
+    /// False for a reply to nothing that is in the window, or a second one. The first of all makes
+    /// what was lost before it forgotten: a line's own route and its gateway's address may be
+    /// younger than the first probes. A probe that went out while nothing came back says nothing
+    /// about the round-trip time, since it may have waited in the kernel for the gateway's address.
     bool received(std::uint16_t sequence, Time at);
     /// Gives the undecided probes no more time than this after they went out.
     void hasten(Time now, Microseconds patience);
@@ -60,7 +63,7 @@ public:
         Microseconds deviation{0};
         Microseconds newest{0};
     };
-    /// Of the answered probes in the window, as far as they have not been found too old.
+    /// Of the answered and timed probes in the window, as far as they have not been found too old.
     std::optional<RoundTrip> round_trip() const;
 
 private:
@@ -70,6 +73,7 @@ private:
         Microseconds patience{};
         std::uint16_t sequence = 0;
         bool failed = false;
+        bool timed = false; ///< when it is answered, its time counts
     };
     /// Probes without an answer between two that have one: [begin, end) of their numbers.
     struct Run {
@@ -95,6 +99,7 @@ private:
     void take_out_of_run(std::uint64_t number);
     void sum_outages();
     Microseconds patience_of(const Probe& probe) const;
+    bool is_lost(const Probe& probe, Time now) const;
     std::deque<Probe>::const_reverse_iterator find(std::uint16_t sequence) const;
 
     WindowLimits limits_;
@@ -105,6 +110,7 @@ private:
     std::uint64_t outage_unanswered_ = 0; ///< probes in the window, in runs of fail_after or more
     // Over the answered probes in the window. 1024 squares of 60 s in microseconds fit.
     std::uint32_t answered_ = 0;
+    std::uint32_t timed_ = 0;
     std::uint64_t rtt_sum_us_ = 0;
     std::uint64_t rtt_square_sum_us2_ = 0;
     bool ever_received_ = false;

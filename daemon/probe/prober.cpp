@@ -29,6 +29,8 @@ constexpr milliseconds kMinPatienceAfterLoss{250};
 constexpr milliseconds kComplaint{3'000};
 /// A target that is asked less often than this is asked again at once when it does not answer.
 constexpr milliseconds kRare{500};
+/// A first probe may be lost because the line's own route is not there yet.
+constexpr milliseconds kFirstRoute{1'000};
 
 milliseconds together(core::Milliseconds interval) {
     return std::min(kTogether, std::chrono::duration_cast<milliseconds>(interval / 20));
@@ -253,17 +255,17 @@ bool Prober::look(Line& line, Target& target, Time now) {
     target.next_loss = target.window.next_loss(now);
     const auto lost = target.window.consecutive_lost(now);
     const auto before = std::exchange(target.lost_in_row, lost);
-    if (before == 0 && lost != 0 && target.answered && interval_of(line.plan, target.probe) > kRare)
-        make_sure(line.plan.key, now);
+    if (before == 0 && lost != 0 && interval_of(line.plan, target.probe) > kRare)
+        make_sure(line.plan.key, target.answered ? now : now + kFirstRoute);
     return before != lost;
 }
 
 /// What is wrong with a line is wrong with both of its families, most of the time: the one that is
 /// asked first speaks for the other.
-void Prober::make_sure(const core::ProbeKey& key, Time now) {
+void Prober::make_sure(const core::ProbeKey& key, Time from) {
     for (const core::Family family : core::kFamilies)
         if (const auto line = lines_.find({key.uplink, family}); line != lines_.end())
-            start_burst(*line->second, now, kMinPatienceAfterLoss);
+            start_burst(*line->second, from, kMinPatienceAfterLoss);
 }
 
 bool Prober::take_answer(Line& line, Target& target, const Outcome& outcome, Time now) {

@@ -125,7 +125,7 @@ private:
     static std::string error_of(const Line& line, const Target& target, Time now);
     bool take_answer(Line& line, Target& target, const Outcome& outcome, Time now);
     bool look(Line& line, Target& target, Time now);
-    void make_sure(const core::ProbeKey& key, Time now);
+    void make_sure(const core::ProbeKey& key, Time from);
     bool find_losses(Line& line, Time now);
     Time jittered(Time from, core::Milliseconds interval);
 

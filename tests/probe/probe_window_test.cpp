@@ -56,7 +56,38 @@ TEST_F(Window, ALateReplyCorrectsTheLoss) {
     EXPECT_TRUE(after.ever_received);
 }
 
+TEST_F(Window, WhatWasLostBeforeTheFirstAnswerIsForgotten) {
+    window_.failed(1, at(0ms));
+    window_.sent(2, at(200ms));
+    window_.sent(3, at(700ms));
+    window_.sent(4, at(900ms));
+    EXPECT_EQ(figures(800ms).lost, 2U);
+    EXPECT_TRUE(window_.received(4, at(910ms)));
+    EXPECT_EQ(figures(910ms).lost, 0U);
+    EXPECT_EQ(figures(910ms).sent, 2U) << "3 may yet be answered";
+    EXPECT_TRUE(window_.received(3, at(1000ms)));
+    window_.sent(5, at(1100ms));
+    EXPECT_EQ(figures(2s).lost, 1U) << "from now on they count";
+}
+
+/// They may have waited for the gateway's address, and come back with all of that time.
+TEST_F(Window, WhatIsSentIntoSilenceTellsNoRoundTripTime) {
+    window_.sent(1, at(0ms));
+    window_.received(1, at(10ms));
+    for (std::uint16_t i = 2; i < 8; ++i)
+        window_.sent(i, at(i * 100ms));
+    for (std::uint16_t i = 4; i < 8; ++i) // 2 and 3 are lost
+        window_.received(i, at(720ms));
+    EXPECT_EQ(figures(720ms).rtt_newest, 220ms) << "5, which went out before 2 was lost";
+    EXPECT_EQ(figures(720ms).received, 5U);
+    window_.sent(8, at(800ms));
+    window_.received(8, at(810ms));
+    EXPECT_EQ(figures(810ms).rtt_newest, 10ms);
+}
+
 TEST_F(Window, RepliesThatOvertakeEachOther) {
+    window_.sent(0, at(0ms));
+    window_.received(0, at(0ms));
     window_.sent(1, at(0ms));
     window_.sent(2, at(200ms));
     window_.sent(3, at(400ms));
@@ -145,6 +176,8 @@ TEST_F(Window, AnOutageIsARunOfLosses) {
 }
 
 TEST_F(Window, TheRestOfAnOutageStaysOne) {
+    window_.sent(9, at(0s));
+    window_.received(9, at(0s));
     for (std::uint16_t i = 0; i < 5; ++i)
         window_.sent(i, at(i * 10s));
     window_.sent(5, at(50s));
@@ -233,6 +266,7 @@ struct Model {
         Microseconds patience;
         bool failed;
         std::optional<Time> reply = {};
+        bool timed = true;
         bool gone = false; ///< has left the window
     };
     WindowLimits limits;
@@ -246,8 +280,17 @@ struct Model {
         const auto patience = std::min<Microseconds>(probe.patience, limits.timeout);
         return !probe.reply && (probe.failed || probe.gone || now - probe.sent >= patience);
     }
+    /// Up to the first that is not lost yet.
+    void forget_lost(Time now) {
+        for (Probe& probe : probes) {
+            if (!is_lost(probe, now))
+                return;
+            probe.gone = true;
+        }
+    }
     core::TargetFigures figures(Time now) const {
         core::TargetFigures result;
+        double timed = 0;
         double sum = 0;
         double squares = 0;
         std::uint32_t row = 0;           // lost since the last answer
@@ -269,17 +312,20 @@ struct Model {
             if (probe.gone)
                 continue;
             ++result.received;
+            if (!probe.timed)
+                continue;
+            ++timed;
             const auto rtt = static_cast<double>((*probe.reply - probe.sent) / 1us);
             sum += rtt;
             squares += rtt * rtt;
         }
         result.consecutive_lost = row;
         end_of_row();
-        if (result.received != 0) {
-            const double mean = sum / result.received;
+        if (timed != 0) {
+            const double mean = sum / timed;
             result.rtt_average = Microseconds(std::llround(mean));
-            result.rtt_deviation = Microseconds(
-                std::llround(std::sqrt(std::max(0.0, squares / result.received - mean * mean))));
+            result.rtt_deviation =
+                Microseconds(std::llround(std::sqrt(std::max(0.0, squares / timed - mean * mean))));
         }
         return result;
     }
@@ -302,7 +348,8 @@ protected:
     void send_a_probe() {
         const bool failed = chance(5);
         const auto patience = chance(20) ? Microseconds(random_() % 500'000) : Microseconds::max();
-        model_.probes.push_back({sequence_, now_, patience, failed});
+        const bool timed = model_.figures(now_).consecutive_lost == 0;
+        model_.probes.push_back({sequence_, now_, patience, failed, {}, timed});
         failed ? window_.failed(sequence_, now_) : window_.sent(sequence_, now_, patience);
         ++sequence_;
         const auto delay =
@@ -327,8 +374,13 @@ protected:
                 return true;
             }
             EXPECT_EQ(window_.received(probe.sequence, reply.first), counts);
-            if (counts)
-                probe.reply = reply.first;
+            if (!counts)
+                return true;
+            const bool first = std::ranges::none_of(
+                model_.probes, [](const auto& other) { return other.reply.has_value(); });
+            probe.reply = reply.first;
+            if (first)
+                model_.forget_lost(reply.first);
             return true;
         });
     }
