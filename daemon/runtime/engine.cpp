@@ -28,6 +28,16 @@ Level level_of(const core::Transition& transition) {
     return bad ? Level::warning : Level::notice;
 }
 
+template <class Verdicts>
+core::Fault fault_in(const Verdicts& verdicts, const core::ProbeKey& key) {
+    const auto found = verdicts.find(key);
+    return found == verdicts.end() ? core::Fault::none : std::get<core::Fault>(found->second);
+}
+
+bool is_place(core::Fault fault) {
+    return fault != core::Fault::none && fault != core::Fault::unknown;
+}
+
 } // namespace
 
 Engine::Engine(Appliers appliers, Sensors sensors, Log log)
@@ -77,7 +87,32 @@ void Engine::remember() {
         if (events_.size() > kEventsKept)
             events_.pop_front();
     }
-    verdicts_ = verdicts();
+    const auto before = std::exchange(verdicts_, verdicts());
+    for (const core::LineReport& report : decision_.lines) {
+        const core::ProbeKey key = report.line.key();
+        const bool found =
+            fault_in(before, key) == core::Fault::unknown && is_place(fault_in(verdicts_, key));
+        if (found && report.health.state == core::State::down)
+            log_(Level::warning, line_name(key) + " is down: " + report.health.reason);
+    }
+    tell_ways();
+}
+
+/// By which lines new connections leave, if that has changed.
+void Engine::tell_ways() {
+    core::PerFamily<std::string> ways;
+    for (const core::LineReport& report : decision_.lines)
+        if (std::string& names = ways[report.line.family]; report.carries)
+            names += (names.empty() ? "" : ", ") + report.line.uplink->name;
+    for (const core::Family family : core::kFamilies) {
+        if (ways[family] == ways_[family])
+            continue;
+        const std::string way =
+            ways[family].empty() ? "no line carries" : "new connections leave by " + ways[family];
+        log_(Level::notice, std::string(core::to_string(family)) + ": " + way + ": " +
+                                decision_.choice_reason[family]);
+    }
+    ways_ = std::move(ways);
 }
 
 std::map<core::ProbeKey, Engine::Told> Engine::verdicts() const {

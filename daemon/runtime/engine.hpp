@@ -98,6 +98,7 @@ public:
 
 private:
     void remember();
+    void tell_ways();
     /// What of a verdict makes a new decision worth while.
     using Told = std::tuple<core::Verdict::Kind, core::Fault, bool>;
     std::map<core::ProbeKey, Told> verdicts() const;
@@ -123,6 +124,7 @@ private:
     std::set<std::uint32_t> tables_;
     std::vector<core::NeighbourKey> gateways_;
     std::map<core::ProbeKey, Told> verdicts_;
+    core::PerFamily<std::string> ways_; ///< uplinks by which new connections leave
     std::map<core::NeighbourKey, Time> resolved_;
     std::map<core::NeighbourKey, core::NeighbourState> neighbours_;
     std::deque<Event> events_;

@@ -9,8 +9,6 @@ namespace multihomed::runtime {
 
 core::Route NexthopGroups::next(const core::Route& route) {
     core::Route varied = route;
-    if (route.nexthops.size() < 2)
-        return varied;
     unsigned common = 0;
     unsigned most = 1;
     for (const core::Nexthop& nexthop : route.nexthops) {

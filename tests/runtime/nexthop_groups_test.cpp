@@ -48,12 +48,11 @@ TEST(NexthopGroups, KeepToWhatFits) {
     EXPECT_EQ(groups.next(route_of({255, 2}, 1)), route_of({255, 2}, 1));
 }
 
-TEST(NexthopGroups, OneNextHopIsNone) {
+TEST(NexthopGroups, OneNextHopIsAnotherObjectEachTime) {
     NexthopGroups groups;
-    for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(groups.next(route_of({9})), route_of({9}));
-        EXPECT_EQ(groups.next(route_of({})), route_of({}));
-    }
+    for (std::uint8_t weight = 1; weight <= 3; ++weight)
+        EXPECT_EQ(groups.next(route_of({9})), route_of({weight}));
+    EXPECT_EQ(groups.next(route_of({})), route_of({}));
 }
 
 } // namespace
