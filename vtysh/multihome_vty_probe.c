@@ -246,7 +246,7 @@ DEFPY(uplink_probe_quorum, uplink_probe_quorum_cmd,
 
 DEFPY(uplink_probe_spare, uplink_probe_spare_cmd, "[no$no] probe spare-probes",
       NO_STR MH_PROBE_STR "Send no probes while traffic comes back by the line\n") {
-    return set_uplink_knob(vty, MH_SPARE_PROBES, no ? MH_DEFAULT : 1);
+    return set_uplink_knob(vty, MH_SPARE_PROBES, no ? 0 : 1);
 }
 
 DEFPY(profile_times, profile_times_cmd,
@@ -340,7 +340,7 @@ DEFPY(profile_quorum, profile_quorum_cmd,
 
 DEFPY(profile_spare, profile_spare_cmd, "[no$no] spare-probes",
       NO_STR "Send no probes while traffic comes back by the line\n") {
-    return set_profile_knob(vty, MH_SPARE_PROBES, no ? MH_DEFAULT : 1);
+    return set_profile_knob(vty, MH_SPARE_PROBES, no ? 0 : 1);
 }
 
 static struct cmd_node multihome_profile_node = {MH_PROFILE_NODE_FIELDS};

@@ -17,11 +17,17 @@ void add_number(std::string& text, const char* words, std::uint64_t value, std::
         text += std::string("  ") + words + " " + std::to_string(value) + "\n";
 }
 
-/// Every number that was typed, one a line behind `begin`.
+/// Every number that was typed, one a line behind `begin`; a `no` comes before that.
 void add_knobs(std::string& text, const std::string& begin, const ProbeSettings& settings) {
-    for (std::size_t i = 0; i < kKnobs; ++i)
-        if (const auto value = settings.typed[i])
-            text += begin + to_text(static_cast<Knob>(i), *value) + "\n";
+    constexpr std::string_view kNo = "no ";
+    for (std::size_t i = 0; i < kKnobs; ++i) {
+        if (!settings.typed[i])
+            continue;
+        const std::string words = to_text(static_cast<Knob>(i), *settings.typed[i]);
+        const bool negated = words.starts_with(kNo);
+        text += std::string("  ") + (negated ? "no " : "") + begin +
+                words.substr(negated ? kNo.size() : 0) + "\n";
+    }
 }
 
 void add_family(std::string& text, const UplinkFamily& typed, Family family) {
@@ -42,7 +48,7 @@ void add_probes(std::string& text, const Uplink& uplink) {
         text += "  probe " + to_text(target) +
                 (target.interval ? " interval " + std::to_string(target.interval->count()) : "") +
                 "\n";
-    add_knobs(text, "  probe ", uplink.probing);
+    add_knobs(text, "probe ", uplink.probing);
     if (uplink.bfd)
         text +=
             uplink.bfd_profile.empty() ? "  bfd\n" : "  bfd profile " + uplink.bfd_profile + "\n";
@@ -50,7 +56,7 @@ void add_probes(std::string& text, const Uplink& uplink) {
 
 void add_profile(std::string& text, const ProbeProfile& profile) {
     text += " probe profile " + profile.name + "\n";
-    add_knobs(text, "  ", profile.settings);
+    add_knobs(text, "", profile.settings);
     text += " exit\n";
 }
 

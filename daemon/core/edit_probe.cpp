@@ -140,21 +140,29 @@ Refusal edit_probe_profile(Config& config, const std::string& uplink,
 Refusal edit_knob(Config& config, const KnobOwner& owner, Knob knob,
                   std::optional<std::uint32_t> value) {
     const KnobRange& range = range_of(knob);
-    const auto change = [&](ProbeSettings& settings) -> Refusal {
+    const auto change = [&](ProbeSettings& settings, const Uplink& inheriting) -> Refusal {
         if (value)
             if (const auto refusal = refuse_number(range.what, *value, range.least, range.most))
                 return refusal;
-        settings[knob] = value;
+        const auto before = std::exchange(settings[knob], value);
+        // `no` of what was typed takes it away, unless it would hold all the same.
+        if (knob == Knob::spare_probes && value == 0U && before == 1U) {
+            settings[knob].reset();
+            if (probing_of(config, inheriting)[knob] != 0)
+                settings[knob] = value;
+        }
         return std::nullopt;
     };
     if (owner.kind == KnobOwner::Kind::uplink)
         return with_uplink(config, owner.name,
-                           [&](Uplink& found) { return change(found.probing); });
+                           [&](Uplink& found) { return change(found.probing, found); });
     const auto found = std::ranges::find(config.profiles, owner.name, &ProbeProfile::name);
     if (found == config.profiles.end())
         return owner.name.empty() ? "the profile was refused"
                                   : "there is no profile " + quoted(owner.name);
-    return change(found->settings);
+    Uplink inheriting;
+    inheriting.profile = owner.name;
+    return change(found->settings, inheriting);
 }
 
 Refusal edit_bfd(Config& config, const std::string& uplink, bool present,

@@ -182,9 +182,10 @@ std::optional<std::string> refuse_host_name(const std::string& name) {
 
 std::optional<std::string> refuse_path(const std::string& path) {
     constexpr std::size_t kMaxPath = 200;
-    if (path.empty() || path.front() != '/' || path.size() > kMaxPath || !is_one_word(path))
+    if (path.empty() || path.front() != '/' || path.size() > kMaxPath ||
+        path.find('#') != std::string::npos || !is_one_word(path))
         return quoted(path) + " is not a path: it begins with '/' and has at most " +
-               std::to_string(kMaxPath) + " printable ASCII characters";
+               std::to_string(kMaxPath) + " printable ASCII characters, no '#' among them";
     return std::nullopt;
 }
 

@@ -122,10 +122,19 @@ protected:
         if (worker_)
             eraser_->let(1000); // or it would not end after a failure
     }
-    static std::size_t threads() {
-        namespace fs = std::filesystem;
-        return static_cast<std::size_t>(
-            std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator()));
+    /// Of this name; what has been joined may still be seen for a moment.
+    static std::size_t workers() {
+        std::size_t count = 0;
+        for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+            std::ifstream name(task.path() / "comm");
+            std::string text;
+            count += std::getline(name, text) && text == "mh-conntrack" ? 1U : 0U;
+        }
+        return count;
+    }
+    static void wait_for_none() {
+        while (workers() != 0)
+            std::this_thread::yield();
     }
 
     ScriptedEraser* eraser_ = new ScriptedEraser; // of the worker
@@ -252,16 +261,15 @@ TEST_F(Worker, TheEndCutsAWalkShortAndBeginsNothing) {
 }
 
 TEST_F(Worker, ThereIsNoThreadBeforeTheFirstRequest) {
-    const std::size_t before = threads();
+    wait_for_none(); // of the tests before
     EXPECT_GE(worker_->fd(), 0);
     EXPECT_TRUE(worker_->completed().empty());
-    EXPECT_EQ(threads(), before);
+    EXPECT_EQ(workers(), 0U);
     worker_->submit(quick(1));
     wait_for(1);
-    EXPECT_EQ(threads(), before + 1);
+    EXPECT_EQ(workers(), 1U);
     worker_.reset();
-    while (threads() != before) // what has been joined may still be seen for a moment
-        std::this_thread::yield();
+    wait_for_none();
 }
 
 /// A field of /proc/self/task/TID/status of the thread of that name, as a hexadecimal number.

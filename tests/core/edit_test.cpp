@@ -321,6 +321,26 @@ TEST_F(Edit, KnobsOfUplinksAndProfilesHaveTheirRanges) {
               "there is no profile 'fats'");
 }
 
+TEST_F(Edit, SparingIsSwitchedOffWhereTheProfileHasIt) {
+    const KnobOwner here{KnobOwner::Kind::uplink, "charter"};
+    const auto spares = [&] { return probing_of(config, charter())[Knob::spare_probes]; };
+    ASSERT_FALSE(edit_knob(config, here, Knob::spare_probes, 1));
+    ASSERT_FALSE(edit_knob(config, here, Knob::spare_probes, 0));
+    EXPECT_EQ(charter().probing[Knob::spare_probes], std::nullopt) << "as if it was never typed";
+    ASSERT_FALSE(edit_probe_profile(config, "charter", "metered"));
+    EXPECT_EQ(spares(), 1U);
+    ASSERT_FALSE(edit_knob(config, here, Knob::spare_probes, 0));
+    EXPECT_EQ(spares(), 0U);
+    EXPECT_NE(to_text(config).find("\n  no probe spare-probes\n"), std::string::npos);
+    ASSERT_FALSE(edit_knob(config, here, Knob::spare_probes, 1));
+    ASSERT_FALSE(edit_knob(config, here, Knob::spare_probes, 0));
+    EXPECT_EQ(spares(), 0U) << "the profile has it still";
+    ASSERT_FALSE(edit_profile(config, "metered", true));
+    const KnobOwner profile{KnobOwner::Kind::profile, "metered"};
+    ASSERT_FALSE(edit_knob(config, profile, Knob::spare_probes, 0));
+    EXPECT_NE(to_text(config).find("\n  no spare-probes\n"), std::string::npos);
+}
+
 TEST_F(Edit, WhatIsNotTypedComesFromTheProfile) {
     const auto interval = [&] { return probing_of(config, charter())[Knob::interval]; };
     EXPECT_EQ(interval(), 200U);
@@ -388,6 +408,8 @@ TEST_F(Edit, TargetsOfEveryKind) {
         config, "charter", {.kind = "http", .address = "9.9.9.9", .path = "no-slash"}, true));
     EXPECT_TRUE(edit_probe_target(config, "charter",
                                   {.kind = "http", .address = "9.9.9.9", .path = "/a|b"}, true));
+    EXPECT_TRUE(edit_probe_target(config, "charter",
+                                  {.kind = "http", .address = "9.9.9.9", .path = "/a#b"}, true));
 }
 
 TEST_F(Edit, Failback) {
