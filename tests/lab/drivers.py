@@ -246,6 +246,9 @@ class Multihomed(Driver):
         self.frr.start_multihomed()
         self.frr.configure(self._configuration or office_configuration(self.lab))
         self.wait_settled()
+        self.wait_up()
+
+    def wait_up(self):
         wait_for(self._all_up, 20.0, what="every line is up")
 
     def forgive(self, line):
