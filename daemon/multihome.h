@@ -56,6 +56,9 @@ bool mh_config_uplink_number(const char* uplink, enum mh_number which, int64_t v
 
 bool mh_config_uplink_gateway(const char* uplink, enum mh_family family, const char* gateway,
                               bool onlink, const struct mh_out* out);
+/* The gateway is learned from another program's default in the table; MH_DEFAULT: main. */
+bool mh_config_uplink_gateway_auto(const char* uplink, enum mh_family family, int64_t table,
+                                   const struct mh_out* out);
 /* kind: "masquerade", "none" or "source", which has first, and last for a pool. */
 bool mh_config_uplink_nat(const char* uplink, enum mh_family family, const char* kind,
                           const char* first, const char* last, const struct mh_out* out);

@@ -146,8 +146,17 @@ bool mh_config_uplink_gateway(const char* uplink, mh_family family, const char* 
                               bool onlink, const mh_out* out) {
     return edit(out, [&](core::Config& config) {
         return core::edit_gateway(config, uplink, family_of(family),
-                                  gateway ? std::optional(core::GatewayWords{gateway, onlink})
+                                  gateway ? std::optional(core::GatewayWords{gateway, onlink, {}})
                                           : std::nullopt);
+    });
+}
+
+bool mh_config_uplink_gateway_auto(const char* uplink, mh_family family, int64_t table,
+                                   const mh_out* out) {
+    return edit_number(out, table, [&](core::Config& config, std::optional<std::uint32_t> number) {
+        return core::edit_gateway(
+            config, uplink, family_of(family),
+            core::GatewayWords{.address = "auto", .onlink = false, .table = number});
     });
 }
 

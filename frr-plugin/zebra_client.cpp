@@ -202,7 +202,7 @@ void ZebraClient::check_stopped() {
 // --- routes --------------------------------------------------------------------------------------
 
 ZebraConnection& ZebraClient::connection_of(std::uint32_t table) {
-    return table == core::kTableMain || table == core::kTableDefault ? public_ : private_;
+    return core::holds_defaults(table) ? public_ : private_;
 }
 
 void ZebraClient::add(const core::Route& route) {

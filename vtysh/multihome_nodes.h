@@ -19,7 +19,10 @@
 #define MH_GATEWAY_STR                                                                             \
     "Next hop of the line\n"                                                                       \
     "Its address\n"                                                                                \
-    "Reachable although it lies in no connected prefix\n"
+    "Reachable although it lies in no connected prefix\n"                                          \
+    "Learned from the default route of a DHCP client, of pppd, or of router advertisements\n"      \
+    "Another table than main\n"                                                                    \
+    "Its number\n"
 #define MH_NAT_STR                                                                                 \
     "Translate the source of what leaves by the line\n"                                            \
     "To the address of the interface\n"                                                            \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Every command of multihomed. This file and multihome_vty_probe.c are compiled into the daemon;
- * vtysh/extract_commands.py reads them to teach the same commands to vtysh, which passes the typed line on to the daemon. It
- * knows the daemon by daemon/multihome.h only.
+ * vtysh/extract_commands.py reads them to teach the same commands to vtysh, which passes the typed
+ * line on to the daemon. It knows the daemon by daemon/multihome.h only.
  *
  * To add a command:
  *  - DEFPY (or DEFPY_HIDDEN) with the name <x>_cmd, and install_element(<NODE>, &<x>_cmd) in
@@ -100,16 +100,15 @@ DEFPY(mh_flow_affinity, mh_flow_affinity_cmd, "[no$no] flow-affinity [mask WORD$
 
 DEFPY(mh_failback, mh_failback_cmd,
       "[no$no] failback ![<drain$policy [deadline (1-86400)$deadline]|now$policy|never$policy>]",
-      NO_STR MH_FAILBACK_STR
-      "They stay until they end (default)\n"
-      "But no longer than this; those that can are moved then\n"
-      "Seconds\n"
-      "Those that can are moved at once\n"
-      "There is no going back: a line carries until it fails\n") {
+      NO_STR MH_FAILBACK_STR "They stay until they end (default)\n"
+                             "But no longer than this; those that can are moved then\n"
+                             "Seconds\n"
+                             "Those that can are moved at once\n"
+                             "There is no going back: a line carries until it fails\n") {
     struct mh_out out = to_vty(vty);
 
-    return config_result(mh_config_failback(no ? NULL : policy,
-                                            no || !deadline_str ? MH_DEFAULT : deadline, &out));
+    return config_result(
+        mh_config_failback(no ? NULL : policy, no || !deadline_str ? MH_DEFAULT : deadline, &out));
 }
 
 DEFPY(mh_failback_class, mh_failback_class_cmd,
@@ -234,12 +233,23 @@ DEFPY(uplink_table, uplink_table_cmd, "[no$no] table ![(1-4294967295)$value]",
 
 /* --- uplink NAME: addresses, once for each family --- */
 
-DEFPY(uplink_ip_gateway, uplink_ip_gateway_cmd,
-      "[no$no] ip gateway ![A.B.C.D$gateway [onlink$onlink]]", NO_STR IP_STR MH_GATEWAY_STR) {
+/* gateway and learned: NULL unless typed; table 0: none typed */
+static int set_gateway(struct vty* vty, enum mh_family family, bool no, const char* gateway,
+                       bool onlink, const char* learned, int64_t table) {
     struct mh_out out = to_vty(vty);
 
-    return config_result(mh_config_uplink_gateway(uplink_of(vty), MH_IPV4, no ? NULL : gateway_str,
-                                                  onlink != NULL, &out));
+    if (!no && learned)
+        return config_result(mh_config_uplink_gateway_auto(uplink_of(vty), family,
+                                                           table != 0 ? table : MH_DEFAULT, &out));
+    return config_result(
+        mh_config_uplink_gateway(uplink_of(vty), family, no ? NULL : gateway, onlink, &out));
+}
+
+DEFPY(uplink_ip_gateway, uplink_ip_gateway_cmd,
+      "[no$no] ip gateway ![<A.B.C.D$gateway [onlink$onlink]|auto$learned [table "
+      "(1-4294967295)$table]>]",
+      NO_STR IP_STR MH_GATEWAY_STR) {
+    return set_gateway(vty, MH_IPV4, no != NULL, gateway_str, onlink != NULL, learned, table);
 }
 
 DEFPY(uplink_ip_nat, uplink_ip_nat_cmd,
@@ -259,11 +269,10 @@ DEFPY(uplink_ip_source, uplink_ip_source_cmd, "[no$no] ip source A.B.C.D/M$prefi
 }
 
 DEFPY(uplink_ipv6_gateway, uplink_ipv6_gateway_cmd,
-      "[no$no] ipv6 gateway ![X:X::X:X$gateway [onlink$onlink]]", NO_STR IPV6_STR MH_GATEWAY_STR) {
-    struct mh_out out = to_vty(vty);
-
-    return config_result(mh_config_uplink_gateway(uplink_of(vty), MH_IPV6, no ? NULL : gateway_str,
-                                                  onlink != NULL, &out));
+      "[no$no] ipv6 gateway ![<X:X::X:X$gateway [onlink$onlink]|auto$learned [table "
+      "(1-4294967295)$table]>]",
+      NO_STR IPV6_STR MH_GATEWAY_STR) {
+    return set_gateway(vty, MH_IPV6, no != NULL, gateway_str, onlink != NULL, learned, table);
 }
 
 DEFPY(uplink_ipv6_nat, uplink_ipv6_nat_cmd,
@@ -341,8 +350,9 @@ DEFPY(clear_multihome_uplink, clear_multihome_uplink_cmd, "clear multihome uplin
 
 DEFPY(clear_multihome_penalty, clear_multihome_penalty_cmd,
       "clear multihome uplink WORD$mh_uplink penalty",
-      CLEAR_STR MH_STR "Judge a line anew, with empty statistics and without waiting\n" MH_UPLINK_NAME_STR
-                       "Only forget that it came and went\n") {
+      CLEAR_STR MH_STR
+      "Judge a line anew, with empty statistics and without waiting\n" MH_UPLINK_NAME_STR
+      "Only forget that it came and went\n") {
     struct mh_out out = to_vty(vty);
 
     return result(mh_clear_penalty(mh_uplink, &out));

@@ -19,10 +19,14 @@ namespace multihomed::core {
 inline constexpr std::uint32_t kTableMain = 254;
 /// The kernel looks up this table last for IPv4 (rule 32767); ours adds that rule for IPv6.
 inline constexpr std::uint32_t kTableDefault = 253;
-/// Tables that the kernel asks for what no rule of ours has sent elsewhere.
-constexpr bool is_asked_last(std::uint32_t table) {
-    return table == kTableMain || table == kTableDefault;
+/// Ours, asked before main where gateways are learned: main's default is then another program's.
+inline constexpr std::uint32_t kTableOwn = 1000;
+inline constexpr const char* kTableOwnName = "multihome";
+/// Tables that are asked for what no rule binds to a line: our defaults are there.
+constexpr bool holds_defaults(std::uint32_t table) {
+    return table == kTableOwn || table == kTableMain || table == kTableDefault;
 }
+inline constexpr std::uint32_t kRulePriorityMain = 32766;
 inline constexpr std::uint32_t kRulePriorityTableDefault = 32767;
 
 inline constexpr std::uint32_t kDefaultTableBase = 1001;
@@ -42,6 +46,8 @@ inline constexpr std::uint16_t kHttpPort = 80;
 inline constexpr std::uint16_t kHttpsPort = 443;
 inline constexpr std::size_t kMaxBfdProfile = 63; ///< bytes, of bfdd
 inline constexpr std::size_t kMaxProfiles = 64;
+inline constexpr std::uint32_t kDefaultDelegationGrace = 300; ///< s
+inline constexpr std::uint32_t kMaxDelegationGrace = 86'400;  ///< s
 inline constexpr std::size_t kMaxFailbackClasses = 32;
 inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, or sources of one line
 
@@ -50,9 +56,12 @@ struct Gateway {
     enum class Kind : std::uint8_t {
         none, ///< only for point-to-point interfaces
         address,
+        learned, ///< see core/learn.hpp
     };
     Kind kind = Kind::none;
-    Address address;
+    Address address = {};
+    /// learned: from a default in this table
+    std::uint32_t table = kTableMain;
     /// Accepted although it lies in no connected prefix of the interface.
     bool onlink = false;
 
@@ -70,10 +79,19 @@ struct Nat {
     bool operator==(const Nat&) const = default;
 };
 
+/// Prefixes that the provider delegates (DHCPv6-PD, RFC 8415) belong to the line, too.
+struct Delegation {
+    std::uint32_t grace =
+        kDefaultDelegationGrace; ///< s that one stays when it is no longer delegated
+
+    bool operator==(const Delegation&) const = default;
+};
+
 struct UplinkFamily {
     Gateway gateway;
-    std::optional<Nat> nat;      ///< absent: nat_of() says
-    std::vector<Prefix> sources; ///< besides the interface's own; sorted, unique
+    std::optional<Nat> nat;               ///< absent: nat_of() says
+    std::vector<Prefix> sources;          ///< besides the interface's own; sorted, unique
+    std::optional<Delegation> delegation; ///< IPv6 only
 
     bool operator==(const UplinkFamily&) const = default;
 };

@@ -35,6 +35,11 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
     if (typed.gateway.kind == Gateway::Kind::address)
         text += begin + " gateway " + typed.gateway.address.to_string() +
                 (typed.gateway.onlink ? " onlink\n" : "\n");
+    if (typed.gateway.kind == Gateway::Kind::learned)
+        text += begin + " gateway auto" +
+                (typed.gateway.table == kTableMain
+                     ? "\n"
+                     : " table " + std::to_string(typed.gateway.table) + "\n");
     if (typed.nat)
         text += begin + " nat " + to_text(*typed.nat) + "\n";
     for (const Prefix& source : typed.sources)

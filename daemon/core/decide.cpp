@@ -292,9 +292,10 @@ ChoicePolicy policy_of(const Config& config, const History& history) {
 }
 
 Desired make_desired(const Config& config, const std::vector<Line>& lines, const Tables& tables,
-                     const PerFamily<Choice>& choices) {
-    return {.routes = plan_routes(lines, choices),
-            .rules = plan_rules(config, lines),
+                     const PerFamily<Choice>& choices, const Observation& seen) {
+    const PerFamily<bool> own_default = plan_own_default(lines, seen);
+    return {.routes = plan_routes(lines, choices, own_default),
+            .rules = plan_rules(config, lines, own_default),
             .nat = plan_nat(config, lines),
             .sysctls = plan_sysctls(config, lines, choices),
             .table_names = plan_table_names(tables),
@@ -310,7 +311,10 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     decision.history.tables = assign_tables(config, history.tables);
     decision.history.vanished = history.vanished;
     decision.history.marks = assign_marks(config, marks_in_use(config, history));
-    const auto lines = survey(config, decision.history.tables, decision.history.marks, seen);
+    decision.history.gateways = learn_gateways(config, seen, history.gateways, now);
+    wake_at(decision, next_forgotten(decision.history.gateways), now);
+    const auto lines = survey(config, decision.history.tables, decision.history.marks, seen,
+                              decision.history.gateways);
 
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
@@ -347,7 +351,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     note_removed_lines(decision, config, history, now);
     drop_regained(decision);
     collect_stale(decision, choices, config.mark_mask);
-    decision.desired = make_desired(config, lines, decision.history.tables, choices);
+    decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
     plan_dead(decision.desired.nat, lines, health, choices);
     return decision;
 }

@@ -60,6 +60,7 @@ struct LineHistory {
 /// What decide() remembers from one time to the next.
 struct History {
     Tables tables;
+    LearnedGateways gateways;
     MarkNumbers marks; ///< also of uplinks that are gone, while there are flows of theirs
     std::map<ProbeKey, LineHistory> lines;
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and

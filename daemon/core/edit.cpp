@@ -258,6 +258,13 @@ Refusal edit_gateway(Config& config, const std::string& uplink, Family family,
             found.family[family].gateway = {};
             return std::nullopt;
         }
+        const std::uint32_t table = gateway->table.value_or(kTableMain);
+        if (gateway->address == "auto") {
+            if (const auto refusal = refuse_learning(config, table))
+                return refusal;
+            found.family[family].gateway = {.kind = Gateway::Kind::learned, .table = table};
+            return std::nullopt;
+        }
         const auto address = typed_address(gateway->address, family);
         if (!address)
             return address.error().what;

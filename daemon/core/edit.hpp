@@ -45,8 +45,9 @@ Refusal edit_number(Config& config, const std::string& uplink, UplinkNumber whic
                     std::optional<std::uint32_t> value);
 
 struct GatewayWords {
-    std::string address;
+    std::string address; ///< or "auto": learned
     bool onlink = false;
+    std::optional<std::uint32_t> table = {}; ///< of auto: where it is learned; absent: main
 };
 Refusal edit_gateway(Config& config, const std::string& uplink, Family family,
                      const std::optional<GatewayWords>& gateway);

@@ -47,8 +47,24 @@ bool same_nexthops(const Route& wanted, const KernelRoute& found) {
 
 } // namespace
 
+std::vector<std::uint32_t> default_tables(const Observation& seen, Family family) {
+    std::map<std::uint32_t, std::uint32_t> before; // priority -> table
+    for (const KernelRule& found : seen.rules) {
+        const Rule& rule = found.rule;
+        if (rule.family == family && found.protocol == kRuleProtocol && !found.exotic &&
+            !rule.source && !rule.destination && rule.iif.empty() && rule.mask == 0 &&
+            rule.table != 0 && !rule.suppress_prefix_length && rule.priority < kRulePriorityMain)
+            before[rule.priority] = rule.table;
+    }
+    std::vector<std::uint32_t> tables;
+    for (const auto& [priority, table] : before)
+        tables.push_back(table);
+    tables.insert(tables.end(), {kTableMain, kTableDefault});
+    return tables;
+}
+
 std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family family) {
-    for (const std::uint32_t table : {kTableMain, kTableDefault}) {
+    for (const std::uint32_t table : default_tables(seen, family)) {
         for (const KernelRoute* route : defaults_in(seen, family, table)) {
             if (rejects(*route))
                 return {};
@@ -66,7 +82,7 @@ std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family fami
 }
 
 std::uint8_t protocol_of(const Route& route) {
-    return is_asked_last(route.table) ? kDefaultRouteProtocol : kLineRouteProtocol;
+    return holds_defaults(route.table) ? kDefaultRouteProtocol : kLineRouteProtocol;
 }
 
 KernelIndex::KernelIndex(const Observation& seen) {

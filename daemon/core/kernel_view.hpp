@@ -21,10 +21,18 @@ inline constexpr std::uint8_t kRuleProtocol = 97;
 inline constexpr std::uint8_t kDefaultRouteProtocol = 197;
 inline constexpr std::uint8_t kLineRouteProtocol = 194;
 
+constexpr bool is_our_protocol(std::uint8_t route_protocol) {
+    return route_protocol == kDefaultRouteProtocol || route_protocol == kLineRouteProtocol;
+}
+
 std::uint8_t protocol_of(const Route& route);
 
-/// The next hops by which the kernel sends what no rule has bound: those of main's default that
-/// have carrier, else those of table 253. Empty: nothing leaves.
+/// The tables in which the kernel looks for a default for what no rule has bound, in that order:
+/// main and 253, and what rules of ours put before them.
+std::vector<std::uint32_t> default_tables(const Observation& seen, Family family);
+
+/// The next hops by which the kernel sends what no rule has bound: those of the first default in
+/// default_tables() that have carrier. Empty: nothing leaves.
 std::vector<KernelNexthop> default_nexthops(const Observation& seen, Family family);
 
 /// What the kernel holds, made searchable. Lives no longer than the observation it was made from.
@@ -49,7 +57,7 @@ private:
 /// each of `routes`, which are sorted by key, whether it is that one.
 std::vector<bool> expected_in_kernel(const std::vector<Route>& routes);
 
-/// Somebody else's default in main that comes before ours, if there is one.
+/// Somebody else's default in main that comes before ours there, if there is one.
 std::optional<KernelRoute> foreign_default(const Observation& seen, Family family,
                                            const std::vector<Route>& wanted);
 

@@ -20,7 +20,8 @@ const char* family_words(Family family) {
 }
 
 const char* gateway_command(Family family) {
-    return family == Family::v4 ? "'ip gateway A.B.C.D'" : "'ipv6 gateway X:X::X:X'";
+    return family == Family::v4 ? "'ip gateway A.B.C.D' or 'auto'"
+                                : "'ipv6 gateway X:X::X:X' or 'auto'";
 }
 
 /// The prefix an address makes reachable on its interface, if that is more than itself. A length of
@@ -170,6 +171,10 @@ std::string subnets_text(const Line& line) {
     return text.empty() ? "none" : text;
 }
 
+std::string table_text(std::uint32_t table) {
+    return table == kTableMain ? "main" : "table " + std::to_string(table);
+}
+
 /// A missing or self-pointing gateway makes the kernel resolve every address of the Internet on the
 /// link; an unreachable one blackholes. None of them is ever installed.
 std::optional<Blocked> check_gateway(const Line& line, const Interface& interface,
@@ -183,17 +188,37 @@ std::optional<Blocked> check_gateway(const Line& line, const Interface& interfac
                            " is missing: " + interface.name + " is a broadcast interface",
                        Fault::gateway};
     }
-    const std::string text = typed.address.to_string();
-    if (const auto owner = owner_of(typed.address, interface, bearers))
+    if (!line.gateway && interface.point_to_point)
+        return std::nullopt;
+    if (!line.gateway)
+        return Blocked{State::no_gateway,
+                       "no gateway learned: no default route by " + interface.name + " in " +
+                           table_text(typed.table),
+                       Fault::gateway};
+    const std::string text = line.gateway->to_string();
+    if (const auto owner = owner_of(*line.gateway, interface, bearers))
         return Blocked{State::no_gateway,
                        "gateway " + text + " is this router's own address on " + *owner,
                        Fault::gateway};
-    if (typed.onlink || interface.point_to_point || connects(interface, typed.address))
+    // The kernel took a learned one for this interface.
+    if (typed.onlink || typed.kind == Gateway::Kind::learned || interface.point_to_point ||
+        connects(interface, *line.gateway))
         return std::nullopt;
     return Blocked{State::no_gateway,
                    "gateway " + text + " is in no connected prefix of " + interface.name + " (" +
                        subnets_text(line) + "); add 'onlink' if it is reachable all the same",
                    Fault::gateway};
+}
+
+void add_gateway(Line& line, const Interface& interface, const LearnedGateways& gateways) {
+    const Gateway& typed = line.uplink->family[line.family].gateway;
+    if (typed.kind == Gateway::Kind::address)
+        line.gateway = typed.address;
+    if (const auto learned = gateways.find(line.key()); learned != gateways.end()) {
+        line.gateway = learned->second.address;
+        line.learned_from = learned->second.protocol;
+    }
+    line.resolves_gateway = line.gateway && !interface.point_to_point;
 }
 
 void add_interface(Line& line, const Interface& interface) {
@@ -209,11 +234,14 @@ void add_interface(Line& line, const Interface& interface) {
             line.subnets.push_back(*connected);
     }
     line.addresses.insert(line.addresses.end(), deprecated.begin(), deprecated.end());
-    const Gateway& typed = line.uplink->family[line.family].gateway;
-    if (typed.kind == Gateway::Kind::address) {
-        line.gateway = typed.address;
-        line.resolves_gateway = !interface.point_to_point;
-    }
+}
+
+bool learns(const Config& config) {
+    return std::ranges::any_of(config.uplinks, [](const Uplink& uplink) {
+        return std::ranges::any_of(kFamilies, [&](Family family) {
+            return uplink.family[family].gateway.kind == Gateway::Kind::learned;
+        });
+    });
 }
 
 void sort_unique(std::vector<Prefix>& prefixes) {
@@ -250,7 +278,9 @@ Nexthop Line::nexthop() const {
 
 Tables assign_tables(const Config& config, const Tables& previous) {
     Tables tables;
-    std::set<std::uint32_t> taken{0, 252, 253, 254, 255};
+    std::set<std::uint32_t> taken{0, 252, 253, 254, 255, kTableOwn};
+    if (learns(config))
+        tables[kTableOwnName] = kTableOwn;
     for (const Uplink& uplink : config.uplinks)
         if (uplink.table && taken.insert(*uplink.table).second)
             tables[uplink.name] = *uplink.table;
@@ -272,7 +302,7 @@ Tables assign_tables(const Config& config, const Tables& previous) {
 }
 
 std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
-                         const Observation& seen) {
+                         const Observation& seen, const LearnedGateways& gateways) {
     std::vector<Line> lines;
     for (const Uplink& uplink : config.uplinks) {
         const Interface* interface = find_interface(seen, uplink.interface);
@@ -294,8 +324,10 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
                 !find_profile(config, uplink.profile))
                 line.remarks.push_back("there is no 'probe profile " + uplink.profile +
                                        "': the numbers of 'default' hold");
-            if (interface)
+            if (interface) {
                 add_interface(line, *interface);
+                add_gateway(line, *interface, gateways);
+            }
             sort_unique(line.subnets);
         }
     }

@@ -8,6 +8,7 @@
 #include "core/affinity.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
+#include "core/learn.hpp"
 
 #include <optional>
 #include <string>
@@ -25,8 +26,9 @@ struct Line {
     std::optional<Blocked> blocked;
     std::uint32_t ifindex = 0; ///< 0: no such interface
     bool carrier = false;
-    std::optional<Address> gateway; ///< empty on point-to-point interfaces
-    bool resolves_gateway = false;  ///< the gateway has a link-layer address to be found
+    std::optional<Address> gateway;           ///< empty on point-to-point interfaces
+    bool resolves_gateway = false;            ///< the gateway has a link-layer address to be found
+    std::optional<std::uint8_t> learned_from; ///< the gateway is learned: RTPROT_* of the route
     /// The interface's own, usable ones; deprecated ones come last.
     std::vector<Address> addresses;
     /// What the interface connects: subnets, and the peers of point-to-point addresses.
@@ -47,13 +49,13 @@ struct Line {
 /// Table of each uplink, by name.
 using Tables = std::map<std::string, std::uint32_t>;
 
-/// Explicit tables as typed; the others keep what `previous` gave them, or get the lowest free
-/// number from Config::table_base upwards.
+/// kTableOwn, by its name, if any gateway is learned. Explicit tables as typed; the others keep
+/// what `previous` gave them, or get the lowest free number from Config::table_base upwards.
 Tables assign_tables(const Config& config, const Tables& previous);
 
 /// All lines, in the order of Config::uplinks, IPv4 before IPv6. A family in which an uplink has
 /// neither configuration nor address has no line. Lines point into `config`.
 std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
-                         const Observation& seen);
+                         const Observation& seen, const LearnedGateways& gateways = {});
 
 } // namespace multihomed::core

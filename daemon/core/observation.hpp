@@ -153,15 +153,25 @@ constexpr const char* to_string(BfdState state) {
     return state == BfdState::up ? "up" : state == BfdState::down ? "down" : "pending";
 }
 
+/// A prefix that a client of the provider's DHCPv6 server was given for an uplink.
+struct DelegatedPrefix {
+    Prefix prefix;
+    std::optional<Time> preferred_until = {}; ///< absent: for ever
+    std::optional<Time> valid_until = {};     ///< absent: for ever
+
+    bool operator==(const DelegatedPrefix&) const = default;
+};
+
 struct Observation {
     std::map<std::string, Interface> interfaces; ///< by name
     std::map<NeighbourKey, NeighbourState> neighbours;
     /// Since when each of them is in its state; not of those that were so from the beginning.
     std::map<NeighbourKey, Time> neighbour_since;
     std::map<ProbeKey, std::vector<TargetFigures>> probes;
-    std::map<ProbeKey, BfdState> bfd; ///< of lines that have a session
-    std::vector<KernelRoute> routes;  ///< defaults of main and 253, and all of our own tables
-    std::vector<KernelRule> rules;    ///< every rule of both families
+    std::map<ProbeKey, BfdState> bfd;                              ///< of lines that have a session
+    std::map<std::string, std::vector<DelegatedPrefix>> delegated; ///< by uplink
+    std::vector<KernelRoute> routes; ///< defaults of main and 253, and all of our own tables
+    std::vector<KernelRule> rules;   ///< every rule of both families
     Dataplane dataplane;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/plan.hpp"
 
+#include "core/kernel_view.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -54,6 +56,17 @@ void add_default(std::vector<Route>& routes, Family family, std::uint32_t table,
                       .table = table,
                       .distance = kDistanceDefault,
                       .nexthops = nexthops_of(lines)});
+}
+
+/// Where nothing carries the search must not go on to what another program has put into main.
+void add_own_default(std::vector<Route>& routes, Family family,
+                     const std::vector<const Line*>& carrying) {
+    add_default(routes, family, kTableOwn, carrying);
+    if (carrying.empty())
+        routes.push_back({.destination = Prefix::any(family),
+                          .table = kTableOwn,
+                          .distance = kDistanceUnreachable,
+                          .nexthops = {}});
 }
 
 /// Whose each bound source is.
@@ -157,19 +170,45 @@ LineNat nat_of_uplink(const Uplink& uplink) {
 
 } // namespace
 
-std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices) {
+PerFamily<bool> plan_own_default(const std::vector<Line>& lines, const Observation& seen) {
+    PerFamily<bool> own{};
+    for (const Line& line : lines)
+        own[line.family] |= seen.dataplane.module &&
+                            line.uplink->family[line.family].gateway.kind == Gateway::Kind::learned;
+    PerFamily<const KernelRoute*> best{};
+    for (const KernelRoute& route : seen.routes) {
+        const Family family = route.destination.family();
+        if (route.table == kTableMain && route.destination.is_any() &&
+            !is_our_protocol(route.protocol) &&
+            (!best[family] || route.metric < best[family]->metric))
+            best[family] = &route;
+    }
+    const auto is_of_a_line = [&](const KernelNexthop& nexthop) {
+        return std::ranges::find(lines, nexthop.ifindex, &Line::ifindex) != lines.end();
+    };
+    for (const Family family : kFamilies)
+        own[family] = own[family] &&
+                      (!best[family] || std::ranges::all_of(best[family]->nexthops, is_of_a_line));
+    return own;
+}
+
+std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices,
+                               const PerFamily<bool>& own_default) {
     std::vector<Route> routes;
     for (const Line& line : lines)
         add_uplink_table(routes, line);
     for (const Family family : kFamilies) {
         add_default(routes, family, kTableMain, choices[family].carrying);
         add_default(routes, family, kTableDefault, choices[family].standby);
+        if (own_default[family])
+            add_own_default(routes, family, choices[family].carrying);
     }
     sort_unique(routes, &Route::key);
     return routes;
 }
 
-std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines) {
+std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines,
+                             const PerFamily<bool>& own_default) {
     std::vector<Rule> rules;
     const Owners owners = owners_of(lines);
     PerFamily<bool> used{};
@@ -184,6 +223,12 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
                              .priority = config.rule_base + kRuleInternal,
                              .table = kTableMain,
                              .suppress_prefix_length = std::uint8_t{0}});
+    for (const Family family : kFamilies)
+        if (own_default[family]) {
+            const std::uint32_t priority = config.rule_base + kRuleOwnDefault;
+            rules.push_back({.family = family, .priority = priority, .table = kTableOwn});
+            rules.push_back({.family = family, .priority = priority + 1, .table = kTableDefault});
+        }
     if (used[Family::v6])
         rules.push_back(
             {.family = Family::v6, .priority = kRulePriorityTableDefault, .table = kTableDefault});

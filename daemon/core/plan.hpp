@@ -7,8 +7,9 @@
 //           base+10   main, except its default: internal destinations win, whoever taught main
 //           base+100  from <a line's source>: that line's table
 //           base+101  the same for a prefix within which another line has a source
-//           32766     main, whose default is ours (the kernel's rule)
-//           32767     table 253 (the kernel's rule; for IPv6 ours)
+//           base+900  table 1000, then 253: only where main's default is that of a line's own
+//           client 32766     main, whose default is ours (the kernel's rule) 32767     table 253
+//           (the kernel's rule; for IPv6 ours)
 //   tables  an uplink's: its subnets, a default by its gateway, and behind that an unreachable one,
 //   so
 //           that a packet with the line's source never falls through to another line
@@ -36,13 +37,23 @@ inline constexpr std::uint32_t kRuleSources = 100;
 /// come first.
 inline constexpr std::uint32_t kRuleWideSources = 101;
 inline constexpr std::uint32_t kRuleAffinity = 600;
+/// Two rules: kTableOwn, kTableDefault.
+inline constexpr std::uint32_t kRuleOwnDefault = 900;
 
 /// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
 inline constexpr std::uint8_t kDistanceDefault = 5;
 inline constexpr std::uint8_t kDistanceUnreachable = 254;
 
-std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices);
-std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines);
+/// In which families our default has to come before main's. A client that learns a line's gateway
+/// for us puts its own default into main, where it wins over ours; a default by an interface that
+/// is no line is somebody's wish and stays in force. Stock zebra cannot express the rules: they
+/// would hide main's other routes.
+PerFamily<bool> plan_own_default(const std::vector<Line>& lines, const Observation& seen);
+
+std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices,
+                               const PerFamily<bool>& own_default = {});
+std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines,
+                             const PerFamily<bool>& own_default = {});
 NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
 /// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
 /// carries that is not down.

@@ -66,6 +66,8 @@ std::optional<std::string> refuse_uplink_name(const Config& config, const std::s
     for (const char* reserved : {"local", "main", "default", "unspec", "all", "cache"})
         if (name == reserved)
             return quoted(name) + " means a routing table of the kernel's";
+    if (name == kTableOwnName)
+        return quoted(name) + " means a routing table of multihomed's own";
     if (is_number(name))
         return quoted(name) + " would be taken for the number of a routing table";
     if (!find_uplink(config, name) && config.uplinks.size() >= kMaxUplinks)
@@ -91,6 +93,8 @@ std::optional<std::string> refuse_table(const Config& config, const std::string&
                                         std::uint32_t table) {
     if (table == 0 || (table >= 252 && table <= 255))
         return "table " + std::to_string(table) + " is one of the kernel's own";
+    if (table == kTableOwn)
+        return "table " + std::to_string(table) + " is multihomed's own";
     for (const Uplink& other : config.uplinks)
         if (other.name != uplink && other.table == table)
             return "table " + std::to_string(table) + " belongs to uplink " + other.name;
@@ -113,6 +117,17 @@ std::optional<std::string> refuse_rule_base(std::uint32_t base) {
 std::optional<std::string> refuse_gateway(const Address& gateway) {
     if (is_unusable(gateway))
         return gateway.to_string() + " cannot be a gateway";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_learning(const Config& config, std::uint32_t table) {
+    if (table == 0 || table == 252 || table == kTableDefault || table == 255)
+        return "table " + std::to_string(table) + " is one of the kernel's own";
+    if (table == kTableOwn)
+        return "table " + std::to_string(table) + " is multihomed's own";
+    for (const Uplink& uplink : config.uplinks)
+        if (uplink.table == table)
+            return "table " + std::to_string(table) + " belongs to uplink " + uplink.name;
     return std::nullopt;
 }
 

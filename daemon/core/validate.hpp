@@ -22,6 +22,8 @@ std::optional<std::string> refuse_table(const Config& config, const std::string&
 std::optional<std::string> refuse_table_base(std::uint32_t base);
 std::optional<std::string> refuse_rule_base(std::uint32_t base);
 std::optional<std::string> refuse_gateway(const Address& gateway);
+/// A table to learn a gateway from.
+std::optional<std::string> refuse_learning(const Config& config, std::uint32_t table);
 std::optional<std::string> refuse_source(const Config& config, const std::string& uplink,
                                          const Prefix& source);
 std::optional<std::string> refuse_nat_range(const Address& first, const Address& last);

@@ -60,6 +60,7 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
 
 Snapshot Engine::snapshot() const {
     Snapshot snapshot{.tables = history_.tables, .marks = history_.marks, .lines = {}};
+    snapshot.tables.erase(core::kTableOwnName); // no uplink's
     for (const auto& [key, line] : history_.lines)
         snapshot.lines[key] = {line.health.state, line.carried};
     return snapshot;
@@ -156,6 +157,10 @@ void Engine::steer_sensors(Time now) {
     std::set<std::uint32_t> tables;
     for (const auto& [name, table] : history_.tables)
         tables.insert(table);
+    for (const core::Uplink& uplink : decided_config_->uplinks)
+        for (const core::UplinkFamily& family : uplink.family.values)
+            if (family.gateway.kind == core::Gateway::Kind::learned)
+                tables.insert(family.gateway.table);
     tables.insert(tables_.begin(),
                   tables_.end()); // what was ours once is watched until it is empty
     if (tables != tables_ || decision_.desired.gateways != gateways_) {

@@ -35,7 +35,7 @@ std::optional<std::uint32_t> ifindex_of(const core::Observation& seen, const std
 }
 
 bool is_default(const core::Route& route) {
-    return route.destination.is_any() && core::is_asked_last(route.table);
+    return route.destination.is_any() && core::holds_defaults(route.table);
 }
 
 /// Does a default of ours lead there?
@@ -45,7 +45,7 @@ bool is_routed(const core::Observation& seen, const std::string& interface, core
         return false;
     return std::ranges::any_of(seen.routes, [&](const core::KernelRoute& route) {
         return route.destination == core::Prefix::any(family) &&
-               route.protocol == core::kDefaultRouteProtocol && core::is_asked_last(route.table) &&
+               route.protocol == core::kDefaultRouteProtocol && core::holds_defaults(route.table) &&
                std::ranges::any_of(route.nexthops, [&](const core::KernelNexthop& nexthop) {
                    return nexthop.ifindex == *ifindex;
                });

@@ -94,6 +94,8 @@ void add_way(status::Overview& to, const Engine& engine, core::Family family) {
         core::foreign_default(engine.observation(), family, decision.desired.routes);
     if (!foreign)
         return;
+    const auto tables = core::default_tables(engine.observation(), family);
+    way.set_foreign_default_passed_over(tables.front() != core::kTableMain);
     status::Exit& exit = *way.mutable_foreign_default();
     if (!foreign->nexthops.empty())
         fill(exit, engine, foreign->nexthops.front());
@@ -153,6 +155,8 @@ const char* neighbour_text(core::NeighbourState state) {
 }
 
 void fill_gateway(status::LineDetail& to, const core::Line& line, const core::Observation& seen) {
+    if (line.learned_from)
+        to.set_gateway_learned_from(core::protocol_text(*line.learned_from));
     if (!line.gateway)
         return;
     to.set_gateway(line.gateway->to_string());

@@ -92,9 +92,12 @@ std::string way_text(const status::Way& way) {
         text = "no Internet traffic leaves: neither main nor table 253 has a default with carrier";
     std::string result = wrap(first + ": ", text, 6) + wrap("      ", way.reason(), 6);
     if (way.has_foreign_default())
-        result += wrap("      % ",
-                       "another program's default in main comes before ours: " +
-                           exit_text(way.foreign_default()),
+        result += wrap(way.foreign_default_passed_over() ? "      " : "      % ",
+                       way.foreign_default_passed_over()
+                           ? "another program's default in main is passed over: " +
+                                 exit_text(way.foreign_default())
+                           : "another program's default in main comes before ours: " +
+                                 exit_text(way.foreign_default()),
                        8);
     return result;
 }
@@ -171,6 +174,9 @@ std::string state_text(const status::LineDetail& detail) {
 
 std::string detail_text(const status::LineDetail& detail) {
     std::string gateway = detail.gateway();
+    if (!detail.gateway_learned_from().empty())
+        gateway += std::string(gateway.empty() ? "none needed" : "") +
+                   " (learned: " + detail.gateway_learned_from() + ")";
     if (!detail.neighbour().empty())
         gateway += " (link-layer address: " + detail.neighbour() + ")";
     std::string text = state_text(detail) + wrap("    ", detail.line().reason(), 4);

@@ -302,6 +302,8 @@ void type_anything(Generator& any, const mh_out* out) {
     case 11:
         mh_config_uplink_gateway(uplink, family, any.below(5) ? first.c_str() : nullptr,
                                  any.maybe(), out);
+        if (any.maybe())
+            mh_config_uplink_gateway_auto(uplink, family, any.maybe() ? number : MH_DEFAULT, out);
         break;
     case 12:
         mh_config_uplink_nat(uplink, family,

@@ -81,6 +81,8 @@ private:
     }
     bool family_line(mh_family family) {
         const mh_out* out = printed_.out();
+        if (words_.at(1) == "gateway" && words_.at(2) == "auto")
+            return mh_config_uplink_gateway_auto(name(), family, number_behind("table"), out), true;
         if (words_.at(1) == "gateway")
             return mh_config_uplink_gateway(name(), family, word(2), words_.size() > 3, out), true;
         if (words_[1] == "nat")

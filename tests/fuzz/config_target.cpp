@@ -109,9 +109,10 @@ private:
         switch (command_) {
         case 'g':
         case 'G':
-            return edit_gateway(config, word_[0], family,
-                                has(1) ? std::optional<core::GatewayWords>({word_[1], has(2)})
-                                       : std::nullopt);
+            return edit_gateway(
+                config, word_[0], family,
+                has(1) ? std::optional<core::GatewayWords>({word_[1], has(2), number(3)})
+                       : std::nullopt);
         case 't':
         case 'T':
             return edit_nat(config, word_[0], family,
