@@ -222,7 +222,7 @@ DEFPY(uplink_probe_penalty, uplink_probe_penalty_cmd,
       "[no$no] probe dampening <suppress|reuse>$what ![(1-20000)$value]",
       NO_STR MH_PROBE_STR "Penalty of a line that comes and goes: a failure costs 1000\n"
       "From here on the line is not taken back\n"
-      "Below this it is\n"
+      "Below this it is taken back\n"
       "Penalty (default 2000, reuse 750)\n") {
     return set_uplink_knob(vty, strmatch(what, "suppress") ? MH_SUPPRESS : MH_REUSE, no ? MH_DEFAULT : value);
 }
@@ -316,7 +316,7 @@ DEFPY(profile_penalty, profile_penalty_cmd,
       "[no$no] dampening <suppress|reuse>$what ![(1-20000)$value]",
       NO_STR "Penalty of a line that comes and goes: a failure costs 1000\n"
       "From here on the line is not taken back\n"
-      "Below this it is\n"
+      "Below this it is taken back\n"
       "Penalty (default 2000, reuse 750)\n") {
     return set_profile_knob(vty, strmatch(what, "suppress") ? MH_SUPPRESS : MH_REUSE, no ? MH_DEFAULT : value);
 }

@@ -94,8 +94,8 @@ Refusal edit_probe_target(Config& config, const std::string& uplink, const Targe
         const auto place = std::ranges::find_if(
             found.probes, [&](const ProbeTarget& each) { return is_same_target(each, *target); });
         if (!present && place == found.probes.end())
-            return (words.address.empty() ? words.kind : target->address.to_string()) +
-                   " is not probed";
+            return quoted("probe " + to_text(*target)) +
+                   " is not configured; take it back as 'show running-config' has it";
         if (!present)
             found.probes.erase(place);
         else if (place != found.probes.end())

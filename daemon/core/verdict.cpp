@@ -76,6 +76,10 @@ bool asks_dns(const TargetFigures* target) {
     return target->target.kind == ProbeTarget::Kind::dns;
 }
 
+bool asks_gateway(const TargetFigures* target) {
+    return target->target.kind == ProbeTarget::Kind::neighbour;
+}
+
 struct Sorted {
     Targets alive;
     Targets dead;
@@ -98,7 +102,11 @@ Sorted sort_out(const Judged& judged) {
 /// Fewer than needed answer: where did it break?
 Verdict dead_verdict(const Judged& judged, const Sorted& sorted) {
     Verdict verdict{.kind = Verdict::Kind::dead, .reason = dead_text(sorted.dead)};
-    if (!sorted.alive.empty()) {
+    const bool only_gateway = std::ranges::all_of(sorted.alive, asks_gateway);
+    if (!sorted.alive.empty() && only_gateway) {
+        verdict.fault = Fault::beyond_gateway;
+        verdict.reason = "beyond the gateway " + judged.gateway_name + ": " + verdict.reason;
+    } else if (!sorted.alive.empty()) {
         const bool only_dns = std::ranges::all_of(sorted.dead, asks_dns);
         verdict.fault = only_dns ? Fault::dns : Fault::target;
         verdict.reason += "; " + alive_text(sorted.alive) + ", too few for the quorum";

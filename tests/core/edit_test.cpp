@@ -224,8 +224,9 @@ TEST_F(Edit, TargetsKeepTheirOrder) {
     ASSERT_EQ(charter().probes.size(), 3U);
     EXPECT_EQ(charter().probes[0].address, ip("9.9.9.9"));
     EXPECT_EQ(charter().probes[2].address, ip("1.1.1.1"));
-    EXPECT_EQ(*edit_probe_target(config, "charter", {"icmp", "8.8.8.8"}, false),
-              "8.8.8.8 is not probed");
+    EXPECT_EQ(
+        *edit_probe_target(config, "charter", {"icmp", "8.8.8.8"}, false),
+        "'probe icmp 8.8.8.8' is not configured; take it back as 'show running-config' has it");
 }
 
 TEST_F(Edit, Descriptions) {

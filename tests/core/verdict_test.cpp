@@ -170,5 +170,17 @@ TEST_F(Judge, ResolversThatAreSilentWhileOthersAnswer) {
     EXPECT_EQ(verdict({resolver, answering("192.0.2.1")}).fault, Fault::dns);
 }
 
+// The gateway's own answers tell where it broke, not that something beyond it answers.
+TEST_F(Judge, TheGatewaysOwnAnswersComeFromNowhereBeyond) {
+    auto arp = answering("192.0.2.254");
+    arp.target.kind = ProbeTarget::Kind::neighbour;
+    set(Knob::quorum, kQuorumAll);
+    const auto found = verdict({silent("192.0.2.1", 3), arp});
+    EXPECT_EQ(found.kind, Kind::dead);
+    EXPECT_EQ(found.fault, Fault::beyond_gateway);
+    EXPECT_EQ(found.reason, "beyond the gateway 192.0.2.254: 192.0.2.1 lost 3 in a row");
+    EXPECT_EQ(verdict({silent("192.0.2.1", 3), arp, answering("192.0.2.2")}).fault, Fault::target);
+}
+
 } // namespace
 } // namespace multihomed::test
