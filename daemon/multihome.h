@@ -64,6 +64,9 @@ bool mh_config_uplink_nat(const char* uplink, enum mh_family family, const char*
                           const char* first, const char* last, const struct mh_out* out);
 bool mh_config_uplink_source(const char* uplink, enum mh_family family, const char* prefix,
                              bool present, const struct mh_out* out);
+/* Prefixes that the provider delegates are sources, too; grace in seconds or MH_DEFAULT. */
+bool mh_config_uplink_delegation(const char* uplink, bool present, int64_t grace,
+                                 const struct mh_out* out);
 bool mh_config_uplink_standby(const char* uplink, bool present, const struct mh_out* out);
 /* A session of bfdd's with the gateway; profile: NULL for bfdd's defaults. */
 bool mh_config_uplink_bfd(const char* uplink, bool present, const char* profile,
@@ -129,6 +132,17 @@ bool mh_show_routes(bool json, const struct mh_out* out);
 bool mh_show_nat(bool json, const struct mh_out* out);
 /* limit: how many flows of the uplink are listed; without an uplink they are only counted. */
 bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const struct mh_out* out);
+
+/* What a DHCPv6 client of the uplink of this name, or with this interface, was given or has lost.
+ * Lifetimes in seconds, 0 to 4294967295 (for ever); MH_DEFAULT: for ever. */
+struct mh_delegated {
+    const char* uplink; /* NULL: by the interface */
+    const char* interface;
+    const char* prefix;
+    int64_t preferred;
+    int64_t valid;
+};
+bool mh_prefix(const struct mh_delegated* delegated, bool present, const struct mh_out* out);
 
 bool mh_clear_uplink(const char* uplink, const struct mh_out* out);
 bool mh_clear_penalty(const char* uplink, const struct mh_out* out);

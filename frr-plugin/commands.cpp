@@ -177,6 +177,13 @@ bool mh_config_uplink_source(const char* uplink, mh_family family, const char* p
     });
 }
 
+bool mh_config_uplink_delegation(const char* uplink, bool present, int64_t grace,
+                                 const mh_out* out) {
+    return edit_number(out, grace, [&](core::Config& config, std::optional<std::uint32_t> seconds) {
+        return core::edit_delegation(config, uplink, present, seconds);
+    });
+}
+
 bool mh_config_uplink_standby(const char* uplink, bool present, const mh_out* out) {
     return edit(out,
                 [&](core::Config& config) { return core::edit_standby(config, uplink, present); });

@@ -7,6 +7,7 @@
 #include "core/utf8.hpp"
 #include "runtime/status.hpp"
 
+#include <algorithm>
 #include <optional>
 
 using namespace multihomed;
@@ -71,6 +72,20 @@ status::Conntrack gather_conntrack(Commanded& daemon, const std::optional<std::s
     return runtime::conntrack(ranges, counts, lists);
 }
 
+std::optional<std::string> uplink_of(const core::Config& config, const mh_delegated& delegated) {
+    if (delegated.uplink)
+        return delegated.uplink;
+    const auto found =
+        std::ranges::find(config.uplinks, delegated.interface, &core::Uplink::interface);
+    return found == config.uplinks.end() ? std::nullopt : std::optional(found->name);
+}
+
+std::optional<std::uint32_t> lifetime(int64_t seconds) {
+    return seconds < 0 ? std::nullopt
+                       : std::optional(static_cast<std::uint32_t>(
+                             std::min<std::int64_t>(seconds, UINT32_MAX)));
+}
+
 void forget_flows(Commanded& daemon, const std::string& uplink) {
     for (const runtime::FlowRange& range : runtime::flow_ranges(daemon.engine(), uplink))
         daemon.engine().reconciler().order_forgetting(range.line, range.range);
@@ -108,6 +123,24 @@ bool mh_show_nat(bool json, const mh_out* out) {
 bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const mh_out* out) {
     return show(out, json, [&](Commanded& daemon) {
         return gather_conntrack(daemon, known_uplink(daemon, uplink), limit);
+    });
+}
+
+bool mh_prefix(const mh_delegated* delegated, bool present, const mh_out* out) {
+    return run(out, [&](Commanded& daemon) {
+        const auto uplink = uplink_of(daemon.config(), *delegated);
+        if (!uplink)
+            return refuse(out, std::string("no uplink has the interface ") + delegated->interface);
+        core::Observation& seen = daemon.engine().observation();
+        const core::DelegationWords words{delegated->prefix, lifetime(delegated->preferred),
+                                          lifetime(delegated->valid)};
+        const auto refusal =
+            present ? core::add_delegated(seen, daemon.config(), *uplink, words, daemon.now())
+                    : core::remove_delegated(seen, *uplink, words.prefix);
+        if (refusal)
+            return refuse(out, *refusal);
+        daemon.reconsider();
+        return true;
     });
 }
 

@@ -291,6 +291,45 @@ DEFPY(uplink_ipv6_source, uplink_ipv6_source_cmd, "[no$no] ipv6 source X:X::X:X/
     return config_result(mh_config_uplink_source(uplink_of(vty), MH_IPV6, prefix_str, !no, &out));
 }
 
+DEFPY(uplink_ipv6_source_auto, uplink_ipv6_source_auto_cmd,
+      "[no$no] ipv6 source auto [grace (0-86400)$grace]",
+      NO_STR IPV6_STR
+      "A prefix that belongs to the line, beside the interface's own\n"
+      "Those that the provider delegates: see 'multihome prefix'\n"
+      "How long one stays the line's when it is no longer delegated\n"
+      "Seconds (default 300)\n") {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_delegation(
+        uplink_of(vty), !no, !no && grace_str ? grace : MH_DEFAULT, &out));
+}
+
+/* --- what clients of the providers' servers tell --- */
+
+DEFPY(multihome_prefix, multihome_prefix_cmd,
+      "multihome prefix <add$add|del> <uplink WORD$mh_uplink|interface IFNAME$ifname> X:X::X:X/M$prefix [preferred (0-4294967295)$preferred] [valid (0-4294967295)$valid]",
+      MH_STR "A prefix that the provider has delegated (DHCPv6), for 'ipv6 source auto'\n"
+             "It is delegated, or its lifetimes are new\n"
+             "It is delegated no longer\n" MH_UPLINK_STR MH_UPLINK_NAME_STR
+             "The line by its interface\n"
+             "Interface name\n"
+             "The prefix\n"
+             "Preferred lifetime (default: for ever)\n"
+             "Seconds from now; 4294967295: for ever\n"
+             "Valid lifetime (default: for ever)\n"
+             "Seconds from now; 4294967295: for ever\n") {
+    struct mh_out out = to_vty(vty);
+    struct mh_delegated delegated = {
+        .uplink = mh_uplink,
+        .interface = ifname,
+        .prefix = prefix_str,
+        .preferred = preferred_str ? preferred : MH_DEFAULT,
+        .valid = valid_str ? valid : MH_DEFAULT,
+    };
+
+    return result(mh_prefix(&delegated, add != NULL, &out));
+}
+
 /* --- show, clear --- */
 
 DEFPY(show_multihome, show_multihome_cmd, "show multihome [json$json]", SHOW_STR MH_STR JSON_STR) {
@@ -501,6 +540,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_nat_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_source_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_auto_cmd);
 
     mh_vty_probe_init();
 
@@ -511,6 +551,7 @@ void mh_vty_init(void) {
     install_element(VIEW_NODE, &show_multihome_nat_cmd);
     install_element(VIEW_NODE, &show_multihome_conntrack_cmd);
     install_element(ENABLE_NODE, &show_debugging_multihome_cmd);
+    install_element(ENABLE_NODE, &multihome_prefix_cmd);
     install_element(ENABLE_NODE, &clear_multihome_uplink_cmd);
     install_element(ENABLE_NODE, &clear_multihome_penalty_cmd);
     install_element(ENABLE_NODE, &clear_multihome_failback_cmd);

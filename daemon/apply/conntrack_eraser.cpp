@@ -103,6 +103,9 @@ bool is_selected(const FlowSelector& selector, const TrackedFlow& flow) {
                core::contains({selector.first, selector.last}, flow.reply.destination);
     case Kind::marked:
         return is_marked(selector, flow);
+    case Kind::bound:
+        return !translated && (is_in(selector.sources, flow.original.source) ||
+                               is_in(selector.sources, flow.reply.source));
     case Kind::untranslated:
         break;
     }

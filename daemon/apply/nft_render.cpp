@@ -67,6 +67,7 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         sets.push_back({"translating" + v, "set", "ifname", false});
         sets.push_back({"dead" + v, "set", "ifname", false});
         sets.push_back({"lost" + v, "set", address, true});
+        sets.push_back({"gone" + v, "set", address, true});
     }
     return sets;
 }
@@ -143,13 +144,18 @@ private:
     NatTableContent content_;
 };
 
-Result<void> add_internal(Builder& builder, const core::NatPlan& plan, Family family) {
-    const auto prefixes = disjoint(plan.internal[family], family);
+Result<void> add_prefixes(Builder& builder, const char* set, std::vector<core::Prefix> those,
+                          Family family) {
+    const auto prefixes = disjoint(std::move(those), family);
     if (!prefixes)
         return prefixes.error();
     for (const core::Prefix& prefix : *prefixes)
-        builder.add("internal", family, prefix.to_string());
+        builder.add(set, family, prefix.to_string());
     return {};
+}
+
+Result<void> add_internal(Builder& builder, const core::NatPlan& plan, Family family) {
+    return add_prefixes(builder, "internal", plan.internal[family], family);
 }
 
 Result<void> add_translation(Builder& builder, const std::string& interface, const core::Nat& nat,
@@ -196,19 +202,20 @@ void add_traffic(Builder& builder, const std::string& interface, const std::stri
                         traffic_counter_name(Direction::in, uplink, family));
 }
 
-/// The sources of dead lines, whichever of them they belong to.
+/// The sources of dead lines, and those that are nobody's any more, whichever line they belong to.
 Result<void> add_lost(Builder& builder, const core::NatPlan& plan, Family family) {
     std::vector<core::Prefix> lost;
-    for (const core::LineNat& line : plan.lines)
+    std::vector<core::Prefix> gone;
+    for (const core::LineNat& line : plan.lines) {
         for (const core::Prefix& source : line.sources[family])
             if (line.dead[family] && !source.is_any())
                 lost.push_back(source);
-    const auto prefixes = disjoint(std::move(lost), family);
-    if (!prefixes)
-        return prefixes.error();
-    for (const core::Prefix& prefix : *prefixes)
-        builder.add("lost", family, prefix.to_string());
-    return {};
+        gone.insert(gone.end(), line.gone[family].begin(), line.gone[family].end());
+    }
+    lost.insert(lost.end(), gone.begin(), gone.end());
+    if (const auto added = add_prefixes(builder, "lost", std::move(lost), family); !added)
+        return added;
+    return add_prefixes(builder, "gone", std::move(gone), family);
 }
 
 Result<void> add_line(Builder& builder, const core::LineNat& line) {
@@ -310,7 +317,8 @@ std::string forward_chains() {
     for (const Family family : core::kFamilies) {
         const std::string v = suffix(family);
         text += tell_chain(family) + "  chain forward" + v + " {\n    oifname @dead" + v +
-                " jump tell" + v + "\n    counter name oifname map @out" + v +
+                " jump tell" + v + "\n    oifname @lines " + (family == Family::v4 ? "ip" : "ip6") +
+                " saddr @gone" + v + " jump tell" + v + "\n    counter name oifname map @out" + v +
                 "\n    ct state { established, untracked } counter name iifname map @in" + v +
                 "\n  }\n";
     }

@@ -91,7 +91,7 @@ struct UplinkFamily {
     Gateway gateway;
     std::optional<Nat> nat;               ///< absent: nat_of() says
     std::vector<Prefix> sources;          ///< besides the interface's own; sorted, unique
-    std::optional<Delegation> delegation; ///< IPv6 only
+    std::optional<Delegation> delegation = {}; ///< IPv6 only
 
     bool operator==(const UplinkFamily&) const = default;
 };

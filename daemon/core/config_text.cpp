@@ -44,6 +44,11 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
         text += begin + " nat " + to_text(*typed.nat) + "\n";
     for (const Prefix& source : typed.sources)
         text += begin + " source " + source.to_string() + "\n";
+    if (typed.delegation)
+        text += begin + " source auto" +
+                (typed.delegation->grace == kDefaultDelegationGrace
+                     ? "\n"
+                     : " grace " + std::to_string(typed.delegation->grace) + "\n");
 }
 
 void add_probes(std::string& text, const Uplink& uplink) {

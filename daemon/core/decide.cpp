@@ -38,7 +38,9 @@ Health health_of(const Line& line, std::size_t proven, const Verdict& verdict,
         .other_proven = proven > (itself ? 1U : 0U),
         .probing = line.probing,
     };
-    return evaluate(before ? std::optional(before->health) : std::nullopt, input, now);
+    if (!before || before->restarted)
+        return evaluate(std::nullopt, input, now);
+    return evaluate(before->health, input, now);
 }
 
 /// What the flows of a line that are translated bear as their source.
@@ -58,7 +60,7 @@ bool still_has(const Line& line, const AddressRange& range) {
     if (range.first == range.last &&
         std::ranges::find(line.addresses, range.first) != line.addresses.end())
         return true;
-    return std::ranges::any_of(line.uplink->family[line.family].sources,
+    return std::ranges::any_of(line.assigned,
                                [&](const Prefix& source) { return contains(source, range); });
 }
 
@@ -268,6 +270,21 @@ void collect_stale(Decision& decision, const PerFamily<Choice>& choices, std::ui
     }
 }
 
+/// Flows of prefixes that are gone. They stay owed for as long as it is told that they are, which
+/// costs nothing once they have been forgotten.
+void collect_gone(Decision& decision) {
+    for (const LineReport& report : decision.lines)
+        for (const KnownPrefix& each : report.line.delegated)
+            if (each.phase == KnownPrefix::Phase::gone)
+                decision.stale.push_back({.line = report.line.key(),
+                                          .ifindex = report.line.ifindex,
+                                          .address_gone = true,
+                                          .reason = each.prefix.to_string() +
+                                                    " is no longer delegated to uplink " +
+                                                    report.line.uplink->name,
+                                          .bound_to = each.prefix});
+}
+
 /// A number is free again when no flow bears it any more.
 MarkNumbers marks_in_use(const Config& config, const History& history) {
     MarkNumbers marks = history.marks;
@@ -313,8 +330,10 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     decision.history.marks = assign_marks(config, marks_in_use(config, history));
     decision.history.gateways = learn_gateways(config, seen, history.gateways, now);
     wake_at(decision, next_forgotten(decision.history.gateways), now);
+    decision.history.prefixes = follow_delegations(config, seen, history.prefixes, now);
+    wake_at(decision, next_phase(config, decision.history.prefixes, now), now);
     const auto lines = survey(config, decision.history.tables, decision.history.marks, seen,
-                              decision.history.gateways);
+                              decision.history.gateways, decision.history.prefixes);
 
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
@@ -351,6 +370,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     note_removed_lines(decision, config, history, now);
     drop_regained(decision);
     collect_stale(decision, choices, config.mark_mask);
+    collect_gone(decision);
     decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
     plan_dead(decision.desired.nat, lines, health, choices);
     return decision;
@@ -366,6 +386,13 @@ bool may_forget(const StaleFlows& stale, const Observation& seen) {
 }
 
 FlowSelector selector_of(const StaleFlows& stale) {
+    if (stale.bound_to)
+        return {.family = stale.line.family,
+                .kind = FlowSelector::Kind::bound,
+                .first = {},
+                .last = {},
+                .sources = {*stale.bound_to},
+                .not_destinations = {}};
     if (stale.mark != 0)
         return {.family = stale.line.family,
                 .kind = FlowSelector::Kind::marked,

@@ -36,12 +36,15 @@ struct StaleFlows {
     bool movable_only = false;
     std::uint8_t protocol = 0; ///< with movable_only: IPPROTO_*; 0: any
     std::uint16_t port = 0;    ///< with protocol: the destination's; 0: any
+    /// All flows of these addresses are meant, whatever else is said.
+    std::optional<Prefix> bound_to = {};
 
     bool operator==(const StaleFlows&) const = default;
 };
 
 struct LineHistory {
     Health health;
+    bool restarted = false;   ///< it shall be judged as if it had just been configured
     bool carried = false;     ///< in the last decision
     bool owes_flows = false;  ///< has flows that cannot go on, not yet forgotten
     bool keeps_flows = false; ///< its flows stay on it, whoever carries new ones
@@ -61,6 +64,7 @@ struct LineHistory {
 struct History {
     Tables tables;
     LearnedGateways gateways;
+    KnownPrefixes prefixes;
     MarkNumbers marks; ///< also of uplinks that are gone, while there are flows of theirs
     std::map<ProbeKey, LineHistory> lines;
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and

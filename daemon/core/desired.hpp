@@ -50,6 +50,8 @@ struct LineNat {
     PerFamily<Nat> nat = {};
     PerFamily<std::vector<Prefix>> sources =
         {}; ///< what the egress guard lets pass; sorted, unique
+    /// Prefixes that were the line's and are nobody's: who still sends with them is told.
+    PerFamily<std::vector<Prefix>> gone = {};
     /// Judged dead while another line of the family carries: what would be forwarded out of it
     /// untranslated, and so can go nowhere else, is answered with an error.
     PerFamily<bool> dead = {};
@@ -76,6 +78,8 @@ struct FlowSelector {
         untranslated,
         /// With the conntrack mark `mark` in the bits of `mask`.
         marked,
+        /// Not translated, and one of both ends has an address in `sources`.
+        bound,
     };
     Kind kind = Kind::translated_to;
     Address first;

@@ -303,6 +303,21 @@ Refusal edit_source(Config& config, const std::string& uplink, Family family,
     });
 }
 
+Refusal edit_delegation(Config& config, const std::string& uplink, bool present,
+                        std::optional<std::uint32_t> grace) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const std::uint32_t seconds = grace.value_or(kDefaultDelegationGrace);
+        if (const auto refusal = refuse_number("the grace", seconds, 0, kMaxDelegationGrace))
+            return refusal;
+        std::optional<Delegation>& delegation = found.family[Family::v6].delegation;
+        if (present)
+            delegation = {.grace = seconds};
+        else
+            delegation.reset();
+        return std::nullopt;
+    });
+}
+
 Refusal edit_standby(Config& config, const std::string& uplink, bool present) {
     return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
         found.standby = present;

@@ -61,6 +61,10 @@ Refusal edit_nat(Config& config, const std::string& uplink, Family family,
                  const std::optional<NatWords>& nat);
 Refusal edit_source(Config& config, const std::string& uplink, Family family,
                     const std::string& prefix, bool present);
+/// `ipv6 source auto`: prefixes that the provider delegates are sources, too. Grace in seconds, 0
+/// to kMaxDelegationGrace; absent: the default.
+Refusal edit_delegation(Config& config, const std::string& uplink, bool present,
+                        std::optional<std::uint32_t> grace);
 /// Used when no other line is.
 Refusal edit_standby(Config& config, const std::string& uplink, bool present);
 

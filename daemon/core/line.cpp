@@ -36,7 +36,7 @@ std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
 bool has_configuration(const Uplink& uplink, Family family) {
     const UplinkFamily& typed = uplink.family[family];
     return typed.gateway.kind != Gateway::Kind::none || !typed.sources.empty() ||
-           (typed.nat && typed.nat->kind != Nat::Kind::none);
+           typed.delegation || (typed.nat && typed.nat->kind != Nat::Kind::none);
 }
 
 bool has_address(const Interface& interface, Family family) {
@@ -80,14 +80,14 @@ std::string tentative_remark(const Interface& interface, Family family) {
 }
 
 /// An address of this router to send probes from: the line's interface's own, else one elsewhere
-/// that lies in the line's configured prefixes.
+/// that lies in the line's assigned prefixes.
 std::optional<Address> find_probe_source(const Line& line, const Observation& seen) {
     if (!line.addresses.empty())
         return line.addresses.front();
     std::optional<Address> deprecated;
     for (const auto& [name, interface] : seen.interfaces)
         for (const InterfaceAddress& own : interface.addresses)
-            for (const Prefix& source : line.uplink->family[line.family].sources) {
+            for (const Prefix& source : line.assigned) {
                 if (!source.contains(own.address) || !is_usable(own))
                     continue;
                 if (!own.deprecated)
@@ -221,6 +221,17 @@ void add_gateway(Line& line, const Interface& interface, const LearnedGateways& 
     line.resolves_gateway = line.gateway && !interface.point_to_point;
 }
 
+void add_assigned(Line& line, const KnownPrefixes& prefixes) {
+    line.assigned = line.uplink->family[line.family].sources;
+    const auto known = prefixes.find(line.uplink->name);
+    if (line.family != Family::v6 || known == prefixes.end())
+        return;
+    line.delegated = known->second;
+    for (const KnownPrefix& each : line.delegated)
+        if (each.phase != KnownPrefix::Phase::gone)
+            line.assigned.push_back(each.prefix);
+}
+
 void add_interface(Line& line, const Interface& interface) {
     line.ifindex = interface.index;
     line.carrier = interface.up && interface.carrier;
@@ -302,7 +313,8 @@ Tables assign_tables(const Config& config, const Tables& previous) {
 }
 
 std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
-                         const Observation& seen, const LearnedGateways& gateways) {
+                         const Observation& seen, const LearnedGateways& gateways,
+                         const KnownPrefixes& prefixes) {
     std::vector<Line> lines;
     for (const Uplink& uplink : config.uplinks) {
         const Interface* interface = find_interface(seen, uplink.interface);
@@ -324,6 +336,7 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
                 !find_profile(config, uplink.profile))
                 line.remarks.push_back("there is no 'probe profile " + uplink.profile +
                                        "': the numbers of 'default' hold");
+            add_assigned(line, prefixes);
             if (interface) {
                 add_interface(line, *interface);
                 add_gateway(line, *interface, gateways);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/affinity.hpp"
+#include "core/delegation.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
 #include "core/learn.hpp"
@@ -33,7 +34,10 @@ struct Line {
     std::vector<Address> addresses;
     /// What the interface connects: subnets, and the peers of point-to-point addresses.
     std::vector<Prefix> subnets;
-    /// Every source that belongs to this line: connected and configured; sorted, unique.
+    /// What is its own without being connected: configured prefixes, and delegated ones.
+    std::vector<Prefix> assigned;
+    std::vector<KnownPrefix> delegated; ///< with those that are gone; sorted
+    /// Every source that belongs to this line: connected and assigned; sorted, unique.
     std::vector<Prefix> sources;
     /// Those of `sources` whose packets the rules send to this line: what two lines have leads to
     /// one of them only.
@@ -56,6 +60,7 @@ Tables assign_tables(const Config& config, const Tables& previous);
 /// All lines, in the order of Config::uplinks, IPv4 before IPv6. A family in which an uplink has
 /// neither configuration nor address has no line. Lines point into `config`.
 std::vector<Line> survey(const Config& config, const Tables& tables, const MarkNumbers& marks,
-                         const Observation& seen, const LearnedGateways& gateways = {});
+                         const Observation& seen, const LearnedGateways& gateways = {},
+                         const KnownPrefixes& prefixes = {});
 
 } // namespace multihomed::core

@@ -107,6 +107,14 @@ struct KernelRoute {
     bool operator==(const KernelRoute&) const = default;
 };
 
+/// Does it say that a DHCPv6 client was given this prefix? RTN_UNREACHABLE, RTPROT_DHCP.
+inline bool shows_delegation(const KernelRoute& route) {
+    constexpr std::uint8_t kUnreachable = 7;
+    constexpr std::uint8_t kDhcp = 16;
+    return route.table == kTableMain && route.type == kUnreachable && route.protocol == kDhcp &&
+           route.destination.family() == Family::v6 && !route.destination.is_any();
+}
+
 /// One policy rule, as wanted or as found: both sides of the comparison speak this type.
 struct Rule {
     Family family = Family::v4;
@@ -170,8 +178,9 @@ struct Observation {
     std::map<ProbeKey, std::vector<TargetFigures>> probes;
     std::map<ProbeKey, BfdState> bfd;                              ///< of lines that have a session
     std::map<std::string, std::vector<DelegatedPrefix>> delegated; ///< by uplink
-    std::vector<KernelRoute> routes; ///< defaults of main and 253, and all of our own tables
-    std::vector<KernelRule> rules;   ///< every rule of both families
+    /// Defaults of main and 253, all of our own tables, and what shows_delegation().
+    std::vector<KernelRoute> routes;
+    std::vector<KernelRule> rules; ///< every rule of both families
     Dataplane dataplane;
 };
 

@@ -160,6 +160,20 @@ void add_sharing(std::vector<Sysctl>& sysctls, Family family, LoadSharing by) {
                            .value = kFieldSource});
 }
 
+/// Without those that another line has by now.
+std::vector<Prefix> gone_prefixes(const Line& line, const std::vector<Line>& lines) {
+    std::vector<Prefix> gone;
+    for (const KnownPrefix& each : line.delegated) {
+        const auto is_used = [&](const Line& other) {
+            return std::ranges::any_of(
+                other.sources, [&](const Prefix& source) { return source.overlaps(each.prefix); });
+        };
+        if (each.phase == KnownPrefix::Phase::gone && std::ranges::none_of(lines, is_used))
+            gone.push_back(each.prefix);
+    }
+    return gone;
+}
+
 LineNat nat_of_uplink(const Uplink& uplink) {
     LineNat nat{.uplink = uplink.name, .interface = uplink.interface};
     // A family in which we do not steer this interface is not ours to police.
@@ -253,6 +267,7 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
             found->second.mark = line.mark;
             found->second.nat[line.family] = nat_of(*line.uplink, line.family);
             found->second.sources[line.family] = line.sources;
+            found->second.gone[line.family] = gone_prefixes(line, lines);
         }
     for (auto& [uplink, nat] : nats)
         plan.lines.push_back(std::move(nat));

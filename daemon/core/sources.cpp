@@ -20,12 +20,12 @@ bool is_peer(const Prefix& subnet) {
     return subnet.length() == address_bits(subnet.family());
 }
 
-/// All subnets and configured prefixes, sorted so that a prefix comes before those it contains.
+/// All subnets and assigned prefixes, sorted so that a prefix comes before those it contains.
 std::vector<Claim> claims_of(const std::vector<Line>& lines) {
     std::vector<Claim> claims;
     for (const Line& line : lines) {
-        for (const Prefix& typed : line.uplink->family[line.family].sources)
-            claims.push_back({typed, &line});
+        for (const Prefix& assigned : line.assigned)
+            claims.push_back({assigned, &line});
         for (const Prefix& subnet : line.subnets)
             if (!is_peer(subnet))
                 claims.push_back({subnet, &line});
@@ -70,8 +70,7 @@ void add_shared_sources(std::vector<Line>& lines) {
         if (claim.rival)
             rivals.emplace(std::pair(claim.line, claim.prefix), claim.rival);
     for (Line& line : lines) {
-        const auto& typed = line.uplink->family[line.family].sources;
-        line.sources.insert(line.sources.end(), typed.begin(), typed.end());
+        line.sources.insert(line.sources.end(), line.assigned.begin(), line.assigned.end());
         for (const Prefix& subnet : line.subnets) {
             if (is_peer(subnet))
                 continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Whose a source address is when several lines could say it is theirs. A configured prefix is its
+// Whose a source address is when several lines could say it is theirs. An assigned prefix is its
 // line's, and so is an address of the interface; a connected subnet is, unless another line has one
 // that overlaps it; and what two lines have all the same is bound to one of them. Steps of
 // survey().
@@ -12,7 +12,7 @@
 
 namespace multihomed::core {
 
-/// Adds configured prefixes and unshared subnets to the sources of every line, which so far hold
+/// Adds assigned prefixes and unshared subnets to the sources of every line, which so far hold
 /// the interface's own addresses.
 void add_shared_sources(std::vector<Line>& lines);
 /// Fills Line::bound, once it is known which lines are blocked.

@@ -36,7 +36,7 @@ bool RouteTable::of_interest(const Route& route) const {
     if (route.conditional)
         return false;
     if (defaults_only(route.route.table))
-        return route.route.destination.is_any();
+        return route.route.destination.is_any() || core::shows_delegation(route.route);
     return tables_.contains(route.route.table);
 }
 

@@ -39,7 +39,8 @@ public:
         std::vector<std::uint32_t> objects; ///< its nexthop object and, if a group, the members
     };
 
-    /// Tables of ours. The defaults of main and of table 253 are always of interest.
+    /// Tables of ours. The defaults of main and of table 253 are always of interest, and so is what
+    /// shows_delegation() in main.
     /// What is no longer of interest is forgotten; true if that was something.
     bool set_tables(std::set<std::uint32_t> tables);
     bool of_interest(const Route& route) const;

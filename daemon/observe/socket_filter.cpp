@@ -110,6 +110,18 @@ SocketFilter route_filter(const std::set<std::uint32_t>& tables) {
     routes.load_byte(kBody + offsetof(rtmsg, rtm_dst_len));
     routes.if_equal(0);
     routes.pass();
+    // what core::shows_delegation(), and little else
+    Program if_unreachable;
+    if_unreachable.load_byte(kBody + offsetof(rtmsg, rtm_protocol));
+    if_unreachable.if_equal(RTPROT_DHCP);
+    if_unreachable.pass();
+    routes.load_byte(kBody + offsetof(rtmsg, rtm_type));
+    Program skip;
+    skip.jump_over(if_unreachable);
+    routes.if_equal(RTN_UNREACHABLE);
+    routes.jump_over(skip);
+    routes.append(skip);
+    routes.append(if_unreachable);
     routes.load_attribute(kBody + NLMSG_ALIGN(sizeof(rtmsg)), RTA_TABLE, 0);
     routes.pass_any_of(words);
     routes.drop();

@@ -50,6 +50,8 @@ void Engine::configure(core::Config config) {
 void Engine::restore(const Snapshot& snapshot, Time now) {
     history_.tables = snapshot.tables;
     history_.marks = snapshot.marks;
+    seen_.delegated = snapshot.delegated;
+    history_.prefixes = snapshot.former;
     for (const auto& [key, line] : snapshot.lines) {
         core::LineHistory& history = history_.lines[key];
         history.health = {.state = line.state, .since = now, .reason = "as before the restart"};
@@ -59,7 +61,15 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
 }
 
 Snapshot Engine::snapshot() const {
-    Snapshot snapshot{.tables = history_.tables, .marks = history_.marks, .lines = {}};
+    Snapshot snapshot{.tables = history_.tables,
+                      .marks = history_.marks,
+                      .lines = {},
+                      .delegated = seen_.delegated,
+                      .former = {}};
+    for (const auto& [uplink, prefixes] : history_.prefixes)
+        for (const core::KnownPrefix& each : prefixes)
+            if (!each.delegated)
+                snapshot.former[uplink].push_back(each);
     snapshot.tables.erase(core::kTableOwnName); // no uplink's
     for (const auto& [key, line] : history_.lines)
         snapshot.lines[key] = {line.health.state, line.carried};
@@ -129,8 +139,7 @@ std::map<core::ProbeKey, Engine::Told> Engine::verdicts() const {
 void Engine::restart_line(const std::string& uplink) {
     for (const core::Family family : core::kFamilies)
         if (const auto line = history_.lines.find({uplink, family}); line != history_.lines.end())
-            line->second.health = {
-                .state = core::State::init, .since = updated_, .reason = "restarted"};
+            line->second.restarted = true;
     probes_.clear(); // the next update() tells the probers everything again
 }
 
@@ -245,7 +254,8 @@ void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
             log_(Level::info, "moved the " + object_of(done.stale) + ": " + done.stale.reason);
             continue;
         }
-        if (done.owed && std::erase(history_.vanished, done.stale) == 0 && !open &&
+        const bool of_line = done.owed && !done.stale.bound_to;
+        if (of_line && std::erase(history_.vanished, done.stale) == 0 && !open &&
             line != history_.lines.end())
             line->second.owes_flows = false;
         forgotten_[key] = done;
@@ -255,7 +265,8 @@ void Engine::settle_debts(const std::vector<ForgottenFlows>& forgotten) {
 
 std::optional<Time> Engine::drains_since(const core::ProbeKey& key) const {
     const auto line = history_.lines.find(key);
-    return line == history_.lines.end() ? std::nullopt : line->second.drains_since;
+    const bool drains = line != history_.lines.end() && !line->second.drained;
+    return drains ? line->second.drains_since : std::nullopt;
 }
 
 std::optional<Time> Engine::next_deadline() const {

@@ -41,6 +41,9 @@ struct Snapshot {
         bool operator==(const LineState&) const = default;
     };
     std::map<core::ProbeKey, LineState> lines;
+    /// By uplink: those that are delegated, and those that were.
+    std::map<std::string, std::vector<core::DelegatedPrefix>> delegated;
+    core::KnownPrefixes former;
 
     bool operator==(const Snapshot&) const = default;
 };

@@ -49,6 +49,8 @@ std::string object_of(const core::StaleFlows& stale) {
         return "movable " + flows;
     if (stale.movable_only)
         return core::to_text(core::Failback::Class{stale.protocol, stale.port}) + " " + flows;
+    if (stale.bound_to)
+        return flows + " from " + stale.bound_to->to_string();
     return stale.mark != 0 ? flows
                            : flows + " translated to " + stale.translated_to.first.to_string();
 }
@@ -197,7 +199,9 @@ void FlowDebts::forget_stale(const std::vector<core::StaleFlows>& stale,
             send(debt.request, now);
         } else if (!debt.told) {
             debt.told = true;
-            sweeps_.push_back({now + kSweepAgain, owed, std::nullopt});
+            // Packets with such an address begin no flows: they are answered before.
+            if (!owed.bound_to)
+                sweeps_.push_back({now + kSweepAgain, owed, std::nullopt});
             forgotten_.push_back({owed, *debt.report});
         }
     }

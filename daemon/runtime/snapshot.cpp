@@ -109,6 +109,68 @@ core::Result<void> decode_sysctls(const saved::SavedState& from, apply::SysctlHo
     return {};
 }
 
+double seconds_at(core::Time time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+core::Time time_at(double seconds) {
+    return core::Time(
+        std::chrono::duration_cast<core::Time::duration>(std::chrono::duration<double>(seconds)));
+}
+
+/// Seconds of a clock that began with the machine; more would not fit into its nanoseconds.
+bool is_time(double seconds) {
+    constexpr double kLongest = 9e9;
+    return seconds >= 0 && seconds <= kLongest;
+}
+
+void encode_prefixes(const Snapshot& from, saved::SavedState& to) {
+    for (const auto& [uplink, prefixes] : from.delegated)
+        for (const core::DelegatedPrefix& each : prefixes) {
+            saved::Prefix& prefix = *to.add_prefixes();
+            prefix.set_uplink(uplink);
+            prefix.set_prefix(each.prefix.to_string());
+            prefix.set_delegated(true);
+            if (each.preferred_until)
+                prefix.set_preferred_until(seconds_at(*each.preferred_until));
+            if (each.valid_until)
+                prefix.set_valid_until(seconds_at(*each.valid_until));
+        }
+    for (const auto& [uplink, prefixes] : from.former)
+        for (const core::KnownPrefix& each : prefixes) {
+            saved::Prefix& prefix = *to.add_prefixes();
+            prefix.set_uplink(uplink);
+            prefix.set_prefix(each.prefix.to_string());
+            prefix.set_gone(each.phase == core::KnownPrefix::Phase::gone);
+            prefix.set_since(seconds_at(each.since));
+        }
+}
+
+core::Result<void> decode_prefixes(const saved::SavedState& from, Snapshot& to) {
+    using Phase = core::KnownPrefix::Phase;
+    for (const saved::Prefix& each : from.prefixes()) {
+        const auto prefix = core::Prefix::parse(each.prefix());
+        if (!is_uplink_name(each.uplink()) || !prefix || prefix->family() != core::Family::v6 ||
+            !is_time(each.since()) || !is_time(each.preferred_until()) ||
+            !is_time(each.valid_until()))
+            return useless("prefix '" + each.prefix() + "'");
+        if (!each.delegated()) {
+            to.former[each.uplink()].push_back(
+                {.prefix = *prefix,
+                 .phase = each.gone() ? Phase::gone : Phase::deprecated,
+                 .since = time_at(each.since())});
+            continue;
+        }
+        core::DelegatedPrefix delegated{.prefix = *prefix};
+        if (each.has_preferred_until())
+            delegated.preferred_until = time_at(each.preferred_until());
+        if (each.has_valid_until())
+            delegated.valid_until = time_at(each.valid_until());
+        to.delegated[each.uplink()].push_back(delegated);
+    }
+    return {};
+}
+
 core::Result<void> write_all(int fd, const std::string& text, const std::string& path) {
     for (std::size_t done = 0; done < text.size();) {
         const ssize_t written = ::write(fd, text.data() + done, text.size() - done);
@@ -162,6 +224,7 @@ std::string encode_saved(const Saved& saved) {
         line.set_state(core::to_string(seen.state));
         line.set_carried(seen.carried);
     }
+    encode_prefixes(saved.engine, state);
     for (const auto& [key, hold] : saved.sysctls) {
         saved::Sysctl& sysctl = *state.add_sysctls();
         sysctl.set_family(core::to_string(key.family));
@@ -195,6 +258,8 @@ core::Result<Saved> decode_saved(const std::string& text) {
     if (const auto done = decode_marks(state, saved.engine.marks); !done)
         return done.error();
     if (const auto done = decode_lines(state, saved.engine.lines); !done)
+        return done.error();
+    if (const auto done = decode_prefixes(state, saved.engine); !done)
         return done.error();
     if (const auto done = decode_sysctls(state, saved.sysctls); !done)
         return done.error();

@@ -40,7 +40,14 @@ struct View {
 void fill_figures(status::Line& to, const std::vector<core::TargetFigures>& targets) {
     std::optional<double> loss;
     std::optional<double> rtt;
+    // The gateway's own answers say nothing of the line behind it, unless they are all there is.
+    const auto from_beyond = [](const core::TargetFigures& target) {
+        return target.target.kind != core::ProbeTarget::Kind::neighbour;
+    };
+    const bool beyond = std::ranges::any_of(targets, from_beyond);
     for (const core::TargetFigures& target : targets) {
+        if (beyond && !from_beyond(target))
+            continue;
         if (const auto of_target = loss_percent(target))
             loss = std::min(loss.value_or(100.0), *of_target);
         if (target.received > 0)
@@ -167,8 +174,20 @@ void fill_gateway(status::LineDetail& to, const core::Line& line, const core::Ob
                                                                    : found->second));
 }
 
+void fill(status::Delegated& to, const core::KnownPrefix& from, Time now) {
+    to.set_prefix(from.prefix.to_string());
+    to.set_phase(core::to_string(from.phase));
+    to.set_seconds(seconds_of(now - from.since));
+    if (!from.delegated)
+        return;
+    if (from.delegated->preferred_until)
+        to.set_preferred_seconds(std::max(0.0, seconds_of(*from.delegated->preferred_until - now)));
+    if (from.delegated->valid_until)
+        to.set_valid_seconds(std::max(0.0, seconds_of(*from.delegated->valid_until - now)));
+}
+
 void fill(status::Forgotten& to, const ForgottenFlows& from) {
-    if (from.stale.mark == 0) {
+    if (from.stale.mark == 0 && !from.stale.bound_to) {
         to.set_first(from.stale.translated_to.first.to_string());
         to.set_last(from.stale.translated_to.last.to_string());
     }
@@ -201,6 +220,8 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
         to.add_sources(source.to_string());
     for (const core::Prefix& bound : line.bound)
         to.add_bound(bound.to_string());
+    for (const core::KnownPrefix& each : line.delegated)
+        fill(*to.add_delegated(), each, view.now);
     fill_gateway(to, line, view.engine.observation());
     fill_nat(*to.mutable_nat(), core::nat_of(*line.uplink, line.family));
     if (line.probe_source)

@@ -50,6 +50,15 @@ std::string settlement_text(const status::Settlement& settlement) {
     return "not settled" + (list.empty() ? "" : ": " + list);
 }
 
+std::string use_text(const status::Line& line) {
+    if (line.carries())
+        return "carries";
+    std::string text = line.stands_by() ? "standby" : "";
+    if (line.has_drains_seconds())
+        text += text.empty() ? "drains" : ", drains";
+    return text;
+}
+
 std::string lines_text(const status::Overview& overview) {
     using Align = Table::Align;
     Table table({{"Uplink", Align::left, kWidestName},
@@ -64,11 +73,7 @@ std::string lines_text(const status::Overview& overview) {
         table.add({line.uplink(), line.interface().empty() ? "-" : line.interface(),
                    line.family() == "ipv4" ? "v4" : "v6", line.state(),
                    duration_text(line.seconds()), percent_text(line),
-                   line.has_rtt_ms() ? tenths_text(line.rtt_ms()) : "-",
-                   line.carries()              ? "carries"
-                   : line.has_drains_seconds() ? "drains"
-                   : line.stands_by()          ? "standby"
-                                               : ""});
+                   line.has_rtt_ms() ? tenths_text(line.rtt_ms()) : "-", use_text(line)});
         table.add_below(wrap("  ", line.reason(), 2));
     }
     return table.text();
@@ -172,6 +177,17 @@ std::string state_text(const status::LineDetail& detail) {
     return text + "\n";
 }
 
+std::string delegated_text(const status::Delegated& delegated) {
+    std::string text = delegated.prefix();
+    if (delegated.phase() != "current")
+        text += ", " + delegated.phase() + " for " + duration_text(delegated.seconds());
+    if (delegated.has_preferred_seconds() && delegated.phase() == "current")
+        text += ", preferred for " + duration_text(delegated.preferred_seconds());
+    if (delegated.has_valid_seconds() && delegated.phase() != "gone")
+        text += ", valid for " + duration_text(delegated.valid_seconds());
+    return text;
+}
+
 std::string detail_text(const status::LineDetail& detail) {
     std::string gateway = detail.gateway();
     if (!detail.gateway_learned_from().empty())
@@ -188,6 +204,8 @@ std::string detail_text(const status::LineDetail& detail) {
     text += entry("BFD", detail.bfd()) + entry("gateway", gateway) +
             entry("addresses", joined(detail.addresses())) +
             entry("subnets", joined(detail.subnets())) + entry("sources", joined(detail.sources()));
+    for (const status::Delegated& each : detail.delegated())
+        text += entry("delegated", delegated_text(each));
     if (joined(detail.bound()) != joined(detail.sources()))
         text += entry("of them bound", detail.bound().empty() ? "none" : joined(detail.bound()));
     text += entry("translation", nat_text(detail.nat()));

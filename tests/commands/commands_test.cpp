@@ -312,6 +312,8 @@ void type_anything(Generator& any, const mh_out* out) {
         break;
     case 13:
         mh_config_uplink_source(uplink, family, first.c_str(), any.below(4) != 0, out);
+        mh_config_uplink_delegation(uplink, any.below(4) != 0, any.maybe() ? number : MH_DEFAULT,
+                                    out);
         break;
     case 14:
         mh_config_flow_affinity(

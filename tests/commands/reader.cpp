@@ -87,6 +87,8 @@ private:
             return mh_config_uplink_gateway(name(), family, word(2), words_.size() > 3, out), true;
         if (words_[1] == "nat")
             return mh_config_uplink_nat(name(), family, word(2), word(3), word(4), out), true;
+        if (words_[1] == "source" && words_.at(2) == "auto")
+            return mh_config_uplink_delegation(name(), true, number_behind("grace"), out), true;
         if (words_[1] == "source")
             return mh_config_uplink_source(name(), family, word(2), true, out), true;
         return false;

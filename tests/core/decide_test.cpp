@@ -42,6 +42,23 @@ TEST(Decide, AtStartEverythingIsAssumedGood) {
               "assumed good until probes say otherwise, preference 10");
 }
 
+// `clear multihome uplink`: a dead line must not get the traffic because somebody asked.
+TEST(Decide, ALineThatIsJudgedAnewWaitsLikeANewOne) {
+    Router router = proven_office();
+    const LineHistory& charter = router.history.lines.at({"charter", Family::v4});
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.state("charter"), State::down);
+    router.history.lines.at({"charter", Family::v4}).restarted = true;
+    router.seen.probes.erase({"charter", Family::v4});
+    router.decide_after(1s);
+    EXPECT_EQ(router.state("charter"), State::hold);
+    EXPECT_EQ(charter.health.since, router.now);
+    EXPECT_FALSE(charter.restarted);
+    EXPECT_EQ(router.carrying(), Names{"att"});
+    EXPECT_EQ(texts(router.last.transitions), Names{"charter ipv4 down>hold"});
+}
+
 TEST(Decide, WhereItBrokeIsToldOnceTheGatewayHasBeenAsked) {
     Router router = proven_office();
     const NeighbourKey gateway{router.interface("eth2.5").index, ip("198.51.100.49")};

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ready-made hooks of DHCPv6 clients: what they tell for what the client gives them."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+HOOKS = pathlib.Path(__file__).resolve().parent.parent.parent / "hooks"
+FIRST, SECOND = "2001:db8:100:20::", "2001:db8:100:40::"
+
+
+@pytest.fixture
+def run_hook(tmp_path):
+    """run(hook, arguments, environment) -> the commands that it gave to vtysh."""
+    log = tmp_path / "log"
+    vtysh = tmp_path / "vtysh"
+    vtysh.write_text(f'#!/bin/sh\n[ "$1" = -c ] && echo "$2" >>{log}\n')
+    vtysh.chmod(0o755)
+
+    def run(argv, environment, vtysh_path=vtysh):
+        log.write_text("")
+        everything = {"PATH": os.environ["PATH"], "VTYSH": str(vtysh_path), **environment}
+        done = subprocess.run(argv, env=everything, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return log.read_text().splitlines()
+
+    return run
+
+
+def pd(which, number, prefix):
+    name = f"{which}_dhcp6_ia_pd1_prefix{number}"
+    return {name: prefix, f"{name}_length": "59", f"{name}_pltime": "1800", f"{name}_vltime": "3600"}
+
+
+def dhcpcd(run_hook, reason, environment, **options):
+    """dhcpcd sources its hooks, and has a function syslog."""
+    script = f"syslog() {{ echo \"$@\" >&2; }}; . {HOOKS}/dhcpcd; echo alive"
+    return run_hook(["sh", "-ec", script], {"reason": reason, "interface": "eth2", **environment},
+                    **options)  # fmt: skip
+
+
+def test_dhcpcd_tells_what_is_delegated(run_hook):
+    told = dhcpcd(run_hook, "BOUND6", {**pd("new", 1, FIRST), **pd("new", 2, SECOND)})
+    assert told == [
+        f"multihome prefix add interface eth2 {FIRST}/59 preferred 1800 valid 3600",
+        f"multihome prefix add interface eth2 {SECOND}/59 preferred 1800 valid 3600",
+    ]
+
+
+def test_dhcpcd_takes_back_what_a_new_lease_lacks(run_hook):
+    told = dhcpcd(run_hook, "RENEW6", {**pd("new", 1, SECOND), **pd("old", 1, FIRST)})
+    assert told == [
+        f"multihome prefix add interface eth2 {SECOND}/59 preferred 1800 valid 3600",
+        f"multihome prefix del interface eth2 {FIRST}/59",
+    ]
+    told = dhcpcd(run_hook, "RENEW6", {**pd("new", 1, FIRST), **pd("old", 1, FIRST)})
+    assert len(told) == 1, "a renewal takes nothing back"
+
+
+@pytest.mark.parametrize("reason", ["EXPIRE6", "RELEASE6", "STOP6"])
+def test_dhcpcd_takes_back_all_at_the_end(run_hook, reason):
+    told = dhcpcd(run_hook, reason, pd("old", 1, FIRST))
+    assert told == [f"multihome prefix del interface eth2 {FIRST}/59"]
+
+
+def test_dhcpcd_says_nothing_of_other_matters(run_hook):
+    assert dhcpcd(run_hook, "BOUND", pd("new", 1, FIRST)) == []
+
+
+def test_dhcpcd_lives_when_vtysh_fails(run_hook):
+    assert dhcpcd(run_hook, "BOUND6", pd("new", 1, FIRST), vtysh_path="/bin/false") == []
+
+
+def test_odhcp6c_tells_and_takes_back(run_hook):
+    interface = f"mh{os.getpid()}"
+
+    def odhcp6c(action, prefixes):
+        return run_hook([str(HOOKS / "odhcp6c"), interface, action], {"PREFIXES": prefixes})
+
+    try:
+        assert odhcp6c("bound", f"{FIRST}/59,1800,3600,class=1 {SECOND}/59,10,20") == [
+            f"multihome prefix add interface {interface} {FIRST}/59 preferred 1800 valid 3600",
+            f"multihome prefix add interface {interface} {SECOND}/59 preferred 10 valid 20",
+        ]
+        assert odhcp6c("updated", f"{SECOND}/59,10,20") == [
+            f"multihome prefix add interface {interface} {SECOND}/59 preferred 10 valid 20",
+            f"multihome prefix del interface {interface} {FIRST}/59",
+        ]
+        assert odhcp6c("unbound", "") == [f"multihome prefix del interface {interface} {SECOND}/59"]
+    finally:
+        pathlib.Path(f"/run/multihome-odhcp6c.{interface}").unlink(missing_ok=True)
