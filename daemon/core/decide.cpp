@@ -155,6 +155,8 @@ void wake_at(Decision& decision, std::optional<Time> when, Time now) {
 void add_deadlines(Decision& decision, const LineHistory& line, const Failback& failback,
                    Time now) {
     wake_at(decision, line.health.hold_until, now);
+    if (line.health.state == State::hold)
+        wake_at(decision, line.health.since + kTogether, now);
     if (line.drains_since && failback.deadline != 0)
         wake_at(decision, *line.drains_since + std::chrono::seconds(failback.deadline), now);
 }
@@ -270,6 +272,22 @@ void collect_stale(Decision& decision, const PerFamily<Choice>& choices, std::ui
     }
 }
 
+/// With another mask flows bear no mark, and the line that carries would take those of the others,
+/// which cannot go by it.
+void note_other_mask(Decision& decision, const History& history, std::uint32_t mask) {
+    if (history.mark_mask == 0 || history.mark_mask == mask)
+        return;
+    for (const auto& [key, before] : history.lines) {
+        const auto line = decision.history.lines.find(key);
+        if (before.mark != 0 && line != decision.history.lines.end() && !line->second.carried)
+            decision.history.vanished.push_back({.line = key,
+                                                 .ifindex = before.ifindex,
+                                                 .reason = "flow-affinity has another mask",
+                                                 .mark = before.mark,
+                                                 .mask = history.mark_mask});
+    }
+}
+
 /// Flows of prefixes that are gone. They stay owed for as long as it is told that they are, which
 /// costs nothing once they have been forgotten.
 void collect_gone(Decision& decision) {
@@ -299,8 +317,11 @@ MarkNumbers marks_in_use(const Config& config, const History& history) {
     return marks;
 }
 
-ChoicePolicy policy_of(const Config& config, const History& history) {
-    ChoicePolicy policy{.last_resort = config.last_resort};
+ChoicePolicy policy_of(const Config& config, const History& history, Time now) {
+    ChoicePolicy policy{.last_resort = config.last_resort, .now = now};
+    for (const auto& [key, line] : history.lines)
+        if (line.carried)
+            policy.carrying.insert(key);
     if (config.failback.policy == Failback::Policy::never && !history.fails_back)
         for (const auto& [key, line] : history.lines)
             if (line.carried)
@@ -344,7 +365,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     for (const Line& line : lines)
         health[line.key()] =
             health_of(line, proven[line.family], verdicts.at(line.key()), seen, history, now);
-    const ChoicePolicy policy = policy_of(config, history);
+    const ChoicePolicy policy = policy_of(config, history, now);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;
     for (const Family family : kFamilies) {
@@ -368,6 +389,8 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         decision.lines.push_back({line, health[key], carries, stands_by});
     }
     note_removed_lines(decision, config, history, now);
+    decision.history.mark_mask = config.flow_affinity ? config.mark_mask : 0;
+    note_other_mask(decision, history, decision.history.mark_mask);
     drop_regained(decision);
     collect_stale(decision, choices, config.mark_mask);
     collect_gone(decision);

@@ -65,7 +65,8 @@ struct History {
     Tables tables;
     LearnedGateways gateways;
     KnownPrefixes prefixes;
-    MarkNumbers marks; ///< also of uplinks that are gone, while there are flows of theirs
+    std::uint32_t mark_mask = 0; ///< in which the marks of `lines` are
+    MarkNumbers marks;           ///< also of uplinks that are gone, while there are flows of theirs
     std::map<ProbeKey, LineHistory> lines;
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
     /// of lines that are gone. Erased by whoever has forgotten them.

@@ -180,8 +180,9 @@ void Engine::steer_sensors(Time now) {
     resolve_gateways(now);
 }
 
-/// A line about to be used again must not wait for ARP or ND with its first packet; and a line that
-/// failed failed at the gateway or beyond it, which only a gateway that is asked now can tell.
+/// A line about to be used again must not wait for ARP or ND with its first packet; a line that
+/// failed failed at the gateway or beyond it, which only a gateway that is asked now can tell; and
+/// a line whose targets are suspected is judged by it.
 void Engine::resolve_gateways(Time now) {
     for (const core::LineReport& report : decision_.lines) {
         const core::Line& line = report.line;
@@ -195,9 +196,12 @@ void Engine::resolve_gateways(Time now) {
         const bool unlocated =
             report.health.state == core::State::down && report.health.fault == core::Fault::unknown;
         const bool unresolved = report.health.state == core::State::hold && !resolved;
+        // Where targets do not count the gateway does, and nobody else may ask it for long.
+        const bool unprobed = report.health.fault == core::Fault::target;
         const auto last = resolved_.find(key);
         const auto pause = unlocated ? kLocateAgain : kResolveAgain;
-        if ((!unlocated && !unresolved) || (last != resolved_.end() && now < last->second + pause))
+        if ((!unlocated && !unresolved && !unprobed) ||
+            (last != resolved_.end() && now < last->second + pause))
             continue;
         resolved_[key] = now;
         sensors_.resolve(key);

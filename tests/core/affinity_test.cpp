@@ -94,6 +94,22 @@ TEST_F(Affinity, ALineThatRecoversBeforeItsFlowsAreForgottenKeepsThem) {
     EXPECT_TRUE(router.last.stale.empty());
 }
 
+// Without the mark they would be taken for the carrying line's, which they cannot leave by.
+TEST_F(Affinity, WithAnotherMaskFlowsOnOtherLinesBeginAnew) {
+    router.config.mark_mask = 0xfc00;
+    router.decide_after(1s);
+    ASSERT_EQ(router.history.vanished.size(), 2U) << "att's, of both families";
+    for (const StaleFlows& stale : router.history.vanished) {
+        EXPECT_EQ(stale.line.uplink, "att");
+        EXPECT_EQ(stale.mark, 0x02000000U);
+        EXPECT_EQ(stale.mask, kDefaultMarkMask);
+    }
+    EXPECT_EQ(stale_marks(), std::set<std::uint32_t>{0x02000000});
+    router.history.vanished.clear(); // forgotten
+    router.decide_after(1s);
+    EXPECT_TRUE(stale_marks().empty()) << "once";
+}
+
 TEST_F(Affinity, ShutdownMovesTheFlows) {
     router.uplink("charter").shutdown = true;
     router.decide_after(1s);
