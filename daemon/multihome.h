@@ -62,6 +62,10 @@ bool mh_config_uplink_gateway_auto(const char* uplink, enum mh_family family, in
 /* kind: "masquerade", "none" or "source", which has first, and last for a pool. */
 bool mh_config_uplink_nat(const char* uplink, enum mh_family family, const char* kind,
                           const char* first, const char* last, const struct mh_out* out);
+/* outside: a prefix or "auto"; inside: NULL for the internal network. Without an outside prefix all
+ * of them are taken back. */
+bool mh_config_uplink_prefix_nat(const char* uplink, enum mh_family family, const char* outside,
+                                 const char* inside, bool present, const struct mh_out* out);
 bool mh_config_uplink_source(const char* uplink, enum mh_family family, const char* prefix,
                              bool present, const struct mh_out* out);
 /* Prefixes that the provider delegates are sources, too; grace in seconds or MH_DEFAULT. */

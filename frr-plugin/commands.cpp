@@ -170,6 +170,15 @@ bool mh_config_uplink_nat(const char* uplink, mh_family family, const char* kind
     });
 }
 
+bool mh_config_uplink_prefix_nat(const char* uplink, mh_family family, const char* outside,
+                                 const char* inside, bool present, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return outside ? core::edit_prefix_nat(config, uplink, family_of(family),
+                                               {outside, words(inside)}, present)
+                       : core::clear_prefix_nats(config, uplink, family_of(family));
+    });
+}
+
 bool mh_config_uplink_source(const char* uplink, mh_family family, const char* prefix, bool present,
                              const mh_out* out) {
     return edit(out, [&](core::Config& config) {

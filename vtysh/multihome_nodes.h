@@ -30,6 +30,13 @@
     "To an address of the line, or a pool of them\n"                                               \
     "The address, or the first one of the pool\n"                                                  \
     "The last one of the pool\n"
+#define MH_PREFIX_NAT_STR                                                                          \
+    "Translate the source of what leaves by the line\n"                                            \
+    "A prefix inside to one of the line, host by host and both ways (NPTv6)\n"                     \
+    "To the first prefix of the line\n"                                                            \
+    "To this prefix of the line\n"                                                                 \
+    "The prefix inside, of the same length (default: the internal network)\n"                      \
+    "The prefix inside\n"
 #define MH_SOURCE_STR                                                                              \
     "A prefix that belongs to the line, beside the interface's own\n"                              \
     "The prefix\n"

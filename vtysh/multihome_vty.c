@@ -280,8 +280,20 @@ DEFPY(uplink_ipv6_nat, uplink_ipv6_nat_cmd,
       NO_STR IPV6_STR MH_NAT_STR) {
     struct mh_out out = to_vty(vty);
 
+    if (no && !kind &&
+        !mh_config_uplink_prefix_nat(uplink_of(vty), MH_IPV6, NULL, NULL, false, &out))
+        return CMD_WARNING_CONFIG_FAILED;
     return config_result(
         mh_config_uplink_nat(uplink_of(vty), MH_IPV6, no ? NULL : kind, first_str, last_str, &out));
+}
+
+DEFPY(uplink_ipv6_nat_prefix, uplink_ipv6_nat_prefix_cmd,
+      "[no$no] ipv6 nat prefix <auto$automatic|X:X::X:X/M$outside> [inside X:X::X:X/M$inside]",
+      NO_STR IPV6_STR MH_PREFIX_NAT_STR) {
+    struct mh_out out = to_vty(vty);
+
+    return config_result(mh_config_uplink_prefix_nat(
+        uplink_of(vty), MH_IPV6, automatic ? automatic : outside_str, inside_str, !no, &out));
 }
 
 DEFPY(uplink_ipv6_source, uplink_ipv6_source_cmd, "[no$no] ipv6 source X:X::X:X/M$prefix",
@@ -538,6 +550,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_gateway_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_nat_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_nat_cmd);
+    install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_nat_prefix_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ip_source_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_cmd);
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_auto_cmd);

@@ -57,6 +57,9 @@ std::vector<SetLayout> sets_of(std::uint32_t mark_mask) {
         const std::string v = suffix(family);
         const std::string address = family == Family::v4 ? "ipv4_addr" : "ipv6_addr";
         sets.push_back({"internal" + v, "set", address, true});
+        const std::string prefixes = "ifname . " + address + " : interval " + address;
+        sets.push_back({"prefix_out" + v, "map", prefixes, true});
+        sets.push_back({"prefix_in" + v, "map", prefixes, true});
         sets.push_back({"snat" + v, "map", "ifname : " + address, false});
         sets.push_back({"snat_pool" + v, "map", "ifname : interval " + address, false});
         sets.push_back({"masquerade" + v, "set", "ifname", false});
@@ -158,6 +161,28 @@ Result<void> add_internal(Builder& builder, const core::NatPlan& plan, Family fa
     return add_prefixes(builder, "internal", plan.internal[family], family);
 }
 
+/// A map takes no overlaps, and prefixes of other lengths would not be one host for one.
+Result<void> add_pairs(Builder& builder, const std::string& interface,
+                       const std::vector<core::PrefixPair>& pairs, Family family) {
+    for (auto pair = pairs.begin(); pair != pairs.end(); ++pair) {
+        const auto clashes = [&](const core::PrefixPair& other) {
+            return other.inside.overlaps(pair->inside) || other.outside.overlaps(pair->outside);
+        };
+        if (pair->inside.family() != family || pair->outside.family() != family ||
+            pair->inside.length() != pair->outside.length() ||
+            std::any_of(pairs.begin(), pair, clashes))
+            return Error{0, "NAT prefix " + pair->outside.to_string() + " cannot stand for " +
+                                pair->inside.to_string()};
+        builder.add("prefix_out", family,
+                    interface + " . " + pair->inside.to_string() + " : " +
+                        pair->outside.to_string());
+        builder.add("prefix_in", family,
+                    interface + " . " + pair->outside.to_string() + " : " +
+                        pair->inside.to_string());
+    }
+    return {};
+}
+
 Result<void> add_translation(Builder& builder, const std::string& interface, const core::Nat& nat,
                              Family family) {
     switch (nat.kind) {
@@ -228,9 +253,11 @@ Result<void> add_line(Builder& builder, const core::LineNat& line) {
     for (const Family family : core::kFamilies) {
         if (line.dead[family])
             builder.add("dead", family, *interface);
-        if (line.nat[family].kind != core::Nat::Kind::none)
+        if (line.translates(family))
             builder.add("translating", family, *interface);
-        Result<void> done = add_translation(builder, *interface, line.nat[family], family);
+        Result<void> done = add_pairs(builder, *interface, line.prefixes[family], family);
+        if (done)
+            done = add_translation(builder, *interface, line.nat[family], family);
         if (done)
             done = add_guard(builder, *interface, line, family);
         if (!done)
@@ -257,9 +284,26 @@ std::string nat_chain() {
         const std::string ip = family == Family::v4 ? "ip" : "ip6";
         const std::string v = suffix(family);
         const std::string internal = "    " + ip + " saddr @internal" + v;
+        text +=
+            "    snat " + ip + " prefix to oifname . " + ip + " saddr map @prefix_out" + v + "\n";
         text += internal + " snat " + ip + " to oifname map @snat" + v + "\n";
         text += internal + " snat " + ip + " to oifname map @snat_pool" + v + "\n";
         text += internal + " oifname @masquerade" + v + " masquerade\n";
+    }
+    return text + "  }\n";
+}
+
+/// What comes in for a prefix that stands for one inside. Behind the operator's own translation of
+/// destinations, which decides first, and not for the router itself.
+std::string arriving_nat_chain() {
+    std::string text = "  chain nat_arriving {\n"
+                       "    type nat hook prerouting priority dstnat + 10; policy accept;\n"
+                       "    iifname != @lines accept\n"
+                       "    fib daddr type local accept\n";
+    for (const Family family : core::kFamilies) {
+        const std::string ip = family == Family::v4 ? "ip" : "ip6";
+        text += "    dnat " + ip + " prefix to iifname . " + ip + " daddr map @prefix_in" +
+                suffix(family) + "\n";
     }
     return text + "  }\n";
 }
@@ -437,8 +481,8 @@ std::string render_create(const NatTableContent& content,
     }
     for (const SetLayout& set : sets_of(content.mark_mask))
         text += set_declaration(set, content.elements.at(set.name));
-    return text + affinity_chains(content.mark_mask) + nat_chain() + guard_chain() +
-           forward_chains() + "}\n";
+    return text + affinity_chains(content.mark_mask) + nat_chain() + arriving_nat_chain() +
+           guard_chain() + forward_chains() + "}\n";
 }
 
 std::string render_update(const NatTableContent& from, const NatTableContent& to) {

@@ -18,6 +18,14 @@ void cut(std::vector<AddressRange>& into, const AddressRange& range, const Addre
 
 } // namespace
 
+AddressRange range_of(const Prefix& prefix) {
+    const Family family = prefix.family();
+    auto bytes = address_bytes(prefix.address());
+    for (unsigned bit = prefix.length(); bit < address_bits(family); ++bit)
+        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | (0x80U >> (bit % 8)));
+    return {prefix.address(), address_from_bytes(family, bytes.data())};
+}
+
 bool overlap(const AddressRange& one, const AddressRange& other) {
     return family_of(one.first) == family_of(other.first) && one.first <= other.last &&
            other.first <= one.last;

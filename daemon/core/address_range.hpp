@@ -17,6 +17,8 @@ struct AddressRange {
     bool operator==(const AddressRange&) const = default;
 };
 
+/// All addresses of the prefix.
+AddressRange range_of(const Prefix& prefix);
 bool overlap(const AddressRange& one, const AddressRange& other);
 bool contains(const Prefix& prefix, const AddressRange& range);
 bool contains(const AddressRange& range, const Address& address);

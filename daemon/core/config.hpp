@@ -49,7 +49,7 @@ inline constexpr std::size_t kMaxProfiles = 64;
 inline constexpr std::uint32_t kDefaultDelegationGrace = 300; ///< s
 inline constexpr std::uint32_t kMaxDelegationGrace = 86'400;  ///< s
 inline constexpr std::size_t kMaxFailbackClasses = 32;
-inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, or sources of one line
+inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, sources or prefix NATs of one line
 
 /// The next hop out of an uplink for one family.
 struct Gateway {
@@ -87,11 +87,22 @@ struct Delegation {
     bool operator==(const Delegation&) const = default;
 };
 
+/// A prefix inside that bears a prefix of the line outside, host by host, in both directions: NPTv6
+/// (RFC 6296).
+struct PrefixNat {
+    std::optional<Prefix> outside; ///< absent: `auto`, the first prefix of the line's
+    std::optional<Prefix> inside;  ///< absent: the internal network, if there is one only
+
+    bool operator==(const PrefixNat&) const = default;
+};
+
 struct UplinkFamily {
     Gateway gateway;
-    std::optional<Nat> nat;               ///< absent: nat_of() says
-    std::vector<Prefix> sources;          ///< besides the interface's own; sorted, unique
+    std::optional<Nat> nat;                    ///< absent: nat_of() says
+    std::vector<Prefix> sources;               ///< besides the interface's own; sorted, unique
     std::optional<Delegation> delegation = {}; ///< IPv6 only
+    /// Comes before `nat`, which is for what lies in none of these; sorted by the prefix inside.
+    std::vector<PrefixNat> prefix_nats = {};
 
     bool operator==(const UplinkFamily&) const = default;
 };

@@ -40,6 +40,8 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
                 (typed.gateway.table == kTableMain
                      ? "\n"
                      : " table " + std::to_string(typed.gateway.table) + "\n");
+    for (const PrefixNat& nat : typed.prefix_nats)
+        text += begin + " nat " + to_text(nat) + "\n";
     if (typed.nat)
         text += begin + " nat " + to_text(*typed.nat) + "\n";
     for (const Prefix& source : typed.sources)
@@ -115,6 +117,11 @@ std::string to_text(const Nat& nat) {
     }
     const std::string source = "source " + nat.first.to_string();
     return nat.first == nat.last ? source : source + " " + nat.last.to_string();
+}
+
+std::string to_text(const PrefixNat& nat) {
+    return "prefix " + (nat.outside ? nat.outside->to_string() : "auto") +
+           (nat.inside ? " inside " + nat.inside->to_string() : "");
 }
 
 std::string to_text(const Failback::Class& flows) {

@@ -16,6 +16,8 @@ std::string to_text(const Config& config);
 
 /// "masquerade", "none", "source 192.0.2.1" or "source 192.0.2.1 192.0.2.9"
 std::string to_text(const Nat& nat);
+/// "prefix 2001:db8::/48 inside fd00::/48"
+std::string to_text(const PrefixNat& nat);
 
 /// "udp port 5060", "esp"
 std::string to_text(const Failback::Class& flows);

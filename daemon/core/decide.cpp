@@ -45,13 +45,17 @@ Health health_of(const Line& line, std::size_t proven, const Verdict& verdict,
 
 /// What the flows of a line that are translated bear as their source.
 std::vector<AddressRange> translated_ranges(const Line& line) {
+    std::vector<AddressRange> ranges;
+    for (const PrefixPair& pair : line.prefix_nats)
+        ranges.push_back(range_of(pair.outside));
     const Nat nat = nat_of(*line.uplink, line.family);
     if (nat.kind == Nat::Kind::source)
-        return {{nat.first, nat.last}};
-    std::vector<AddressRange> ranges;
+        ranges.push_back({nat.first, nat.last});
     if (nat.kind == Nat::Kind::masquerade)
         for (const Address& own : line.addresses)
-            ranges.push_back({own, own});
+            if (std::ranges::none_of(ranges,
+                                     [&](const auto& range) { return contains(range, own); }))
+                ranges.push_back({own, own});
     return ranges;
 }
 

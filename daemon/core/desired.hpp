@@ -42,11 +42,20 @@ struct Route {
     bool operator==(const Route&) const = default;
 };
 
+/// Two prefixes of equal length that stand for each other, host by host.
+struct PrefixPair {
+    Prefix inside;
+    Prefix outside;
+
+    auto operator<=>(const PrefixPair&) const = default;
+};
+
 /// One line's part of the nftables table: how it translates and what may leave it.
 struct LineNat {
     std::string uplink;
     std::string interface;
     std::uint32_t mark = 0; ///< of the flows that leave or come in by it, within NatPlan::mark_mask
+    PerFamily<std::vector<PrefixPair>> prefixes = {}; ///< come before `nat`; sorted, disjoint
     PerFamily<Nat> nat = {};
     PerFamily<std::vector<Prefix>> sources =
         {}; ///< what the egress guard lets pass; sorted, unique
@@ -56,6 +65,9 @@ struct LineNat {
     /// untranslated, and so can go nowhere else, is answered with an error.
     PerFamily<bool> dead = {};
 
+    bool translates(Family family) const {
+        return nat[family].kind != Nat::Kind::none || !prefixes[family].empty();
+    }
     bool operator==(const LineNat&) const = default;
 };
 

@@ -24,25 +24,6 @@ Result<Address> typed_address(const std::string& text, Family family) {
     return *address;
 }
 
-Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family) {
-    if (const auto prefix = Prefix::parse(text);
-        prefix && prefix->family() == family.value_or(prefix->family()))
-        return *prefix;
-    const Error no_prefix{0, quoted(text) + " is not an " +
-                                 (family ? family_words(*family) : "IPv4 or IPv6") + " prefix"};
-    const std::size_t slash = text.find('/');
-    const auto address = parse_address(text.substr(0, slash));
-    if (!address || slash == std::string::npos ||
-        family_of(*address) != family.value_or(family_of(*address)))
-        return no_prefix;
-    std::uint8_t length = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data() + slash + 1, end, length);
-    if (failed != std::errc() || rest != end || length > address_bits(family_of(*address)))
-        return no_prefix;
-    return Error{0, text + " has host bits; the prefix is " + Prefix(*address, length).to_string()};
-}
-
 /// Adds to or takes from a sorted list without duplicates.
 Refusal edit_prefixes(std::vector<Prefix>& list, const Prefix& prefix, bool present) {
     const auto place = std::ranges::lower_bound(list, prefix);
@@ -124,6 +105,25 @@ Result<Nat> typed_nat(const NatWords& words, Family family) {
 }
 
 } // namespace
+
+Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family) {
+    if (const auto prefix = Prefix::parse(text);
+        prefix && prefix->family() == family.value_or(prefix->family()))
+        return *prefix;
+    const Error no_prefix{0, quoted(text) + " is not an " +
+                                 (family ? family_words(*family) : "IPv4 or IPv6") + " prefix"};
+    const std::size_t slash = text.find('/');
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address || slash == std::string::npos ||
+        family_of(*address) != family.value_or(family_of(*address)))
+        return no_prefix;
+    std::uint8_t length = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failed] = std::from_chars(text.data() + slash + 1, end, length);
+    if (failed != std::errc() || rest != end || length > address_bits(family_of(*address)))
+        return no_prefix;
+    return Error{0, text + " has host bits; the prefix is " + Prefix(*address, length).to_string()};
+}
 
 void edit_router(Config& config, bool present) {
     if (!present)

@@ -59,6 +59,14 @@ struct NatWords {
 };
 Refusal edit_nat(Config& config, const std::string& uplink, Family family,
                  const std::optional<NatWords>& nat);
+struct PrefixNatWords {
+    std::string outside;                    ///< "auto" or a prefix
+    std::optional<std::string> inside = {}; ///< absent: the internal network
+};
+Refusal edit_prefix_nat(Config& config, const std::string& uplink, Family family,
+                        const PrefixNatWords& words, bool present);
+/// Takes all of them back.
+Refusal clear_prefix_nats(Config& config, const std::string& uplink, Family family);
 Refusal edit_source(Config& config, const std::string& uplink, Family family,
                     const std::string& prefix, bool present);
 /// `ipv6 source auto`: prefixes that the provider delegates are sources, too. Grace in seconds, 0

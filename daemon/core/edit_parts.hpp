@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/edit.hpp"
+#include "core/result.hpp"
 #include "core/utf8.hpp"
 #include "core/validate.hpp"
 
@@ -20,6 +21,9 @@ Refusal with_uplink(Config& config, const std::string& name, Change change) {
         return name.empty() ? "the uplink was refused" : "there is no uplink " + quoted(name);
     return change(*found);
 }
+
+/// The prefix that these words mean, of any family unless one is given.
+Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family);
 
 /// Why the value is none for this number.
 inline Refusal refuse_number(const char* what, std::uint32_t value, std::uint32_t least,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/line.hpp"
 
+#include "core/prefix_nat.hpp"
 #include "core/sources.hpp"
 
 #include <algorithm>
@@ -36,7 +37,8 @@ std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
 bool has_configuration(const Uplink& uplink, Family family) {
     const UplinkFamily& typed = uplink.family[family];
     return typed.gateway.kind != Gateway::Kind::none || !typed.sources.empty() ||
-           typed.delegation || (typed.nat && typed.nat->kind != Nat::Kind::none);
+           typed.delegation || !typed.prefix_nats.empty() ||
+           (typed.nat && typed.nat->kind != Nat::Kind::none);
 }
 
 bool has_address(const Interface& interface, Family family) {
@@ -262,13 +264,15 @@ void sort_unique(std::vector<Prefix>& prefixes) {
 }
 
 void judge_readiness(Line& line, const Interface* interface, const Observation& seen,
-                     const Bearers& bearers) {
+                     const Bearers& bearers, const std::optional<Blocked>& untranslatable) {
     line.blocked = check_interface(*line.uplink, interface);
     if (!interface)
         return;
     line.probe_source = find_probe_source(line, seen);
     if (!line.blocked)
         line.blocked = check_address(line, *interface);
+    if (!line.blocked)
+        line.blocked = untranslatable;
     if (!line.blocked)
         line.blocked = check_gateway(line, *interface, bearers);
 }
@@ -346,8 +350,11 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
     }
     add_shared_sources(lines);
     const Bearers bearers = bearers_of(seen);
-    for (Line& line : lines)
-        judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers);
+    for (Line& line : lines) {
+        const auto untranslatable = resolve_prefix_nats(line, lines, config, seen);
+        judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers,
+                        untranslatable);
+    }
     bind_sources(lines);
     return lines;
 }

@@ -42,6 +42,8 @@ struct Line {
     /// Those of `sources` whose packets the rules send to this line: what two lines have leads to
     /// one of them only.
     std::vector<Prefix> bound;
+    /// What is inside and the prefixes of this line that it bears outside; sorted, disjoint.
+    std::vector<PrefixPair> prefix_nats;
     std::optional<Address> probe_source;
     /// What the operator should know although the line works.
     std::vector<std::string> remarks;

@@ -265,6 +265,7 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
     for (const Line& line : lines)
         if (const auto found = nats.find(line.uplink); found != nats.end()) {
             found->second.mark = line.mark;
+            found->second.prefixes[line.family] = line.prefix_nats;
             found->second.nat[line.family] = nat_of(*line.uplink, line.family);
             found->second.sources[line.family] = line.sources;
             found->second.gone[line.family] = gone_prefixes(line, lines);

@@ -148,6 +148,12 @@ std::optional<std::string> refuse_source(const Config& config, const std::string
     return std::nullopt;
 }
 
+std::optional<std::string> refuse_nat_prefix(const Prefix& outside) {
+    if (outside.is_any() || touches_unroutable(outside))
+        return outside.to_string() + " cannot be a prefix of a line";
+    return std::nullopt;
+}
+
 std::optional<std::string> refuse_nat_range(const Address& first, const Address& last) {
     if (family_of(first) != family_of(last))
         return std::string("both ends of a pool are of one address family");

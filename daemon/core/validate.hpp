@@ -26,6 +26,8 @@ std::optional<std::string> refuse_gateway(const Address& gateway);
 std::optional<std::string> refuse_learning(const Config& config, std::uint32_t table);
 std::optional<std::string> refuse_source(const Config& config, const std::string& uplink,
                                          const Prefix& source);
+/// What a prefix inside may bear outside.
+std::optional<std::string> refuse_nat_prefix(const Prefix& outside);
 std::optional<std::string> refuse_nat_range(const Address& first, const Address& last);
 std::optional<std::string> refuse_probe_target(const Address& target);
 std::optional<std::string> refuse_profile_name(const std::string& name);

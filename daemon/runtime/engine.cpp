@@ -232,7 +232,7 @@ Wanted Engine::wanted() const {
     for (const core::Family family : core::kFamilies) {
         const bool translates =
             std::ranges::any_of(wanted.desired.nat.lines, [family](const core::LineNat& line) {
-                return line.nat[family].kind != core::Nat::Kind::none;
+                return line.translates(family);
             });
         if (translates)
             wanted.untranslated.push_back(

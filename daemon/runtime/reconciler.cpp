@@ -61,6 +61,7 @@ void keep_families(core::LineNat& line, const core::LineNat& applied, const Reac
         if (line.sources[family] != unguarded || applied.sources[family] == unguarded ||
             !reached(line.interface, family))
             continue;
+        line.prefixes[family] = applied.prefixes[family];
         line.nat[family] = applied.nat[family];
         line.sources[family] = applied.sources[family];
     }

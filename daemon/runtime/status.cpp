@@ -223,7 +223,7 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
     for (const core::KnownPrefix& each : line.delegated)
         fill(*to.add_delegated(), each, view.now);
     fill_gateway(to, line, view.engine.observation());
-    fill_nat(*to.mutable_nat(), core::nat_of(*line.uplink, line.family));
+    fill_nat(*to.mutable_nat(), core::nat_of(*line.uplink, line.family), line.prefix_nats);
     if (line.probe_source)
         to.set_probe_source(line.probe_source->to_string());
     for (const core::TargetFigures& target : view.figures_of(key))

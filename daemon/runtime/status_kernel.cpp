@@ -201,7 +201,7 @@ status::NatTable nat_table(const Engine& engine, const core::Result<bool>& intac
             shown.set_uplink(line.uplink);
             shown.set_interface(line.interface);
             shown.set_family(core::to_string(family));
-            fill_nat(*shown.mutable_nat(), line.nat[family]);
+            fill_nat(*shown.mutable_nat(), line.nat[family], line.prefixes[family]);
             for (const core::Prefix& source : line.sources[family])
                 shown.add_sources(source.to_string());
             if (const auto* guard = guards ? find_guard(*guards, line.uplink, family) : nullptr)

@@ -33,7 +33,13 @@ inline const char* dataplane_kind(const core::Dataplane& dataplane) {
     return !dataplane.known ? "unknown" : dataplane.module ? "module" : "stock";
 }
 
-inline void fill_nat(status::Nat& to, const core::Nat& from) {
+inline void fill_nat(status::Nat& to, const core::Nat& from,
+                     const std::vector<core::PrefixPair>& prefixes) {
+    for (const core::PrefixPair& pair : prefixes) {
+        status::PrefixPair& shown = *to.add_prefixes();
+        shown.set_inside(pair.inside.to_string());
+        shown.set_outside(pair.outside.to_string());
+    }
     switch (from.kind) {
     case core::Nat::Kind::none:
         to.set_kind("none");
@@ -72,7 +78,14 @@ inline std::string range_text(const std::string& first, const std::string& last)
 }
 
 inline std::string nat_text(const status::Nat& nat) {
-    return nat.kind() == "source" ? "source " + range_text(nat.first(), nat.last()) : nat.kind();
+    std::string text;
+    for (const status::PrefixPair& pair : nat.prefixes())
+        text += (text.empty() ? "prefix " : ", ") + pair.outside() + " for " + pair.inside();
+    if (!text.empty() && nat.kind() == "none")
+        return text;
+    text += text.empty() ? "" : ", else ";
+    return text +
+           (nat.kind() == "source" ? "source " + range_text(nat.first(), nat.last()) : nat.kind());
 }
 
 template <class List>

@@ -119,6 +119,41 @@ TEST(NftRender, UpdateRefillsOnlyTheSetsThatDiffer) {
               "}\n");
 }
 
+TEST(NftRender, PrefixesAreMappedBothWaysByLine) {
+    core::NatPlan plan = two_lines();
+    const NatTableContent before = content_of(plan);
+    plan.lines[1].prefixes[Family::v6] = {{prefix("fd00:1::/64"), prefix("2001:db8:c:1::/64")},
+                                          {prefix("fd00:2::/60"), prefix("2001:db8:c:20::/60")}};
+    const NatTableContent content = content_of(plan);
+    EXPECT_EQ(content.elements.at("prefix_out_v6"),
+              (Elements{"\"eth2.5\" . fd00:1::/64 : 2001:db8:c:1::/64",
+                        "\"eth2.5\" . fd00:2::/60 : 2001:db8:c:20::/60"}));
+    EXPECT_EQ(content.elements.at("prefix_in_v6"),
+              (Elements{"\"eth2.5\" . 2001:db8:c:1::/64 : fd00:1::/64",
+                        "\"eth2.5\" . 2001:db8:c:20::/60 : fd00:2::/60"}));
+    EXPECT_TRUE(content.elements.at("prefix_out_v4").empty());
+    EXPECT_TRUE(content.elements.at("translating_v6").contains("\"eth2.5\""));
+    const std::string text = render_update(before, content);
+    EXPECT_NE(text.find("  map prefix_in_v6 { type ifname . ipv6_addr : interval ipv6_addr; flags "
+                        "interval; elements = { "),
+              std::string::npos)
+        << text;
+}
+
+TEST(NftRender, RefusesPrefixesThatAreNotOneForOne) {
+    const auto refused = [](const std::vector<core::PrefixPair>& pairs) {
+        core::NatPlan plan = two_lines();
+        plan.lines[1].prefixes[Family::v6] = pairs;
+        return !nat_table_content(plan);
+    };
+    const core::PrefixPair good{prefix("fd00:1::/64"), prefix("2001:db8:c:1::/64")};
+    EXPECT_FALSE(refused({good}));
+    EXPECT_TRUE(refused({{good.inside, prefix("2001:db8:c::/48")}})) << "other lengths";
+    EXPECT_TRUE(refused({{prefix("10.0.0.0/8"), prefix("11.0.0.0/8")}})) << "other family";
+    EXPECT_TRUE(refused({good, {good.inside, prefix("2001:db8:c:2::/64")}})) << "inside twice";
+    EXPECT_TRUE(refused({good, {prefix("fd00:2::/64"), good.outside}})) << "outside twice";
+}
+
 TEST(NftRender, ADeadLineIsOneElementMore) {
     core::NatPlan plan = two_lines();
     const NatTableContent before = content_of(plan);

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <netdb.h>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -48,6 +49,7 @@ public:
         EXPECT_EQ(bind(fd_, at.get(), at.length), 0) << own << ": " << strerror(errno);
     }
     explicit Endpoint(int fd) : fd_(fd) {}
+    int fd() const { return fd_; }
     ~Endpoint() {
         if (fd_ >= 0)
             close(fd_);
@@ -94,6 +96,29 @@ public:
         (void)setsockopt(fd_, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
         (void)setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
     }
+    /// "address port" of who sent the next datagram; empty: nobody did.
+    std::string hear_from() const {
+        char mark = 0;
+        sockaddr_storage from{};
+        socklen_t size = sizeof from;
+        if (!arrives() ||
+            recvfrom(fd_, &mark, 1, 0, reinterpret_cast<sockaddr*>(&from), &size) != 1)
+            return "";
+        return name_of(from, size);
+    }
+    /// The same of who is at the other end, and of this one.
+    std::string peer() const {
+        sockaddr_storage at{};
+        socklen_t size = sizeof at;
+        return getpeername(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0 ? name_of(at, size)
+                                                                              : "";
+    }
+    std::string own() const {
+        sockaddr_storage at{};
+        socklen_t size = sizeof at;
+        return getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0 ? name_of(at, size)
+                                                                              : "";
+    }
     /// Sends back the next datagram.
     bool echo() const {
         if (!arrives())
@@ -106,6 +131,13 @@ public:
     }
 
 private:
+    static std::string name_of(const sockaddr_storage& at, socklen_t size) {
+        char host[64] = "";
+        char port[8] = "";
+        (void)getnameinfo(reinterpret_cast<const sockaddr*>(&at), size, host, sizeof host, port,
+                          sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+        return std::string(host) + " " + port;
+    }
     bool arrives() const {
         pollfd wait{fd_, POLLIN, 0};
         return poll(&wait, 1, kPatience) == 1;

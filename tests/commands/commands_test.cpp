@@ -311,6 +311,9 @@ void type_anything(Generator& any, const mh_out* out) {
                              first.c_str(), any.maybe() ? second.c_str() : nullptr, out);
         break;
     case 13:
+        mh_config_uplink_prefix_nat(uplink, MH_IPV6,
+                                    any.below(9) ? any.one_of({"auto", first}).c_str() : nullptr,
+                                    any.maybe() ? second.c_str() : nullptr, any.below(4) != 0, out);
         mh_config_uplink_source(uplink, family, first.c_str(), any.below(4) != 0, out);
         mh_config_uplink_delegation(uplink, any.below(4) != 0, any.maybe() ? number : MH_DEFAULT,
                                     out);

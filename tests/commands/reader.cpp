@@ -85,6 +85,8 @@ private:
             return mh_config_uplink_gateway_auto(name(), family, number_behind("table"), out), true;
         if (words_.at(1) == "gateway")
             return mh_config_uplink_gateway(name(), family, word(2), words_.size() > 3, out), true;
+        if (words_[1] == "nat" && words_.at(2) == "prefix")
+            return mh_config_uplink_prefix_nat(name(), family, word(3), word(5), true, out), true;
         if (words_[1] == "nat")
             return mh_config_uplink_nat(name(), family, word(2), word(3), word(4), out), true;
         if (words_[1] == "source" && words_.at(2) == "auto")

@@ -131,6 +131,17 @@ def test_values_after_no_may_be_left_out(vty):
         vty.accept(f"no {line}")
 
 
+def test_no_ipv6_nat_takes_back_prefixes_too_and_its_kinds_only_themselves(vty):
+    vty.enter("charter")
+    prefixes = ["ipv6 nat prefix auto inside fd00:1::/64", "ipv6 nat prefix 2001:db8:2::/64 inside fd00:2::/64"]
+    vty.accept(*prefixes, "ipv6 nat masquerade", "no ipv6 nat masquerade")
+    assert [line.strip() for line in vty.running_config() if " nat " in line] == prefixes
+    vty.accept("ipv6 nat masquerade", "no ipv6 nat prefix auto")
+    assert [line.strip() for line in vty.running_config() if " nat " in line] == [prefixes[1], "ipv6 nat masquerade"]
+    vty.accept("no ipv6 nat")
+    assert not [line for line in vty.running_config() if " nat" in line]
+
+
 def test_refusals_are_those_of_the_reference(vty):
     rows = re.findall(r"^\| `([^`]+)` \| `(% [^`]+)` \|", REFERENCE.read_text(), re.M)
     assert len(rows) > 8
@@ -229,7 +240,7 @@ def test_debug(vty):
 
 WORDS = """no uplink internal table-base rule-priority last-resort interface description preference weight table shutdown
 ip ipv6 gateway nat source masquerade none probe icmp interval timeout fail-after stable-for onlink keep withdraw exit
-10.0.0.0/8 10.0.0.1/8 192.0.2.1 192.0.2.9 2001:db8::1 2001:db8::/32 fe80::1 0 1 7 100 256 2000 65535 4294967295 a b c
+prefix inside auto fd00:1::/64 fd00:2::/64 10.0.0.0/8 10.0.0.1/8 192.0.2.1 192.0.2.9 2001:db8::1 2001:db8::/32 fe80::1 0 1 7 100 256 2000 65535 4294967295 a b c
 charter eth0 eth1 lo router multihome do show json ? ! # | "" \\ %s %n""".split()
 
 

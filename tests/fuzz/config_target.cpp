@@ -71,6 +71,10 @@ public:
                 {command_ == 'k' ? core::KnobOwner::Kind::uplink : core::KnobOwner::Kind::profile,
                  word_[0]},
                 static_cast<core::Knob>(number(1).value_or(0) % core::kKnobs), number(2));
+        case 'N':
+            return edit_prefix_nat(config, word_[0], Family::v6, {word_[1], word(2)}, !has(3));
+        case 'Z':
+            return clear_prefix_nats(config, word_[0], Family::v6);
         case 'B':
             return edit_bfd(config, word_[0], !has(2), word(1));
         case 'L':

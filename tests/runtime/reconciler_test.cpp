@@ -324,6 +324,34 @@ TEST_F(Office, TheGuardOfAFamilyLingersUntilNoRouteLeadsThere) {
     EXPECT_TRUE(world.reconciler().settled()) << problems();
 }
 
+TEST_F(Office, PrefixesInsideAreTranslatedUntilNoRouteLeadsThere) {
+    core::UplinkFamily& six = world.config.uplinks.front().family[Family::v6];
+    six.prefix_nats = {{net("2001:db8:c001::/64"), net("fd00:1::/64")}};
+    world.engine.configure(world.config);
+    world.update();
+    const auto prefixes = [&] {
+        return std::ranges::find(world.nat.held->lines, "eth2.5", &core::LineNat::interface)
+            ->prefixes[Family::v6];
+    };
+    EXPECT_EQ(prefixes(),
+              (std::vector<core::PrefixPair>{{net("fd00:1::/64"), net("2001:db8:c001::/64")}}));
+    six = {};
+    world.engine.configure(world.config);
+    world.update();
+    EXPECT_EQ(prefixes().size(), 1U) << "packets still leave by eth2.5";
+    world.pass(5s);
+    EXPECT_TRUE(prefixes().empty());
+}
+
+TEST_F(Office, FlowsThatBeganBeforePrefixesStoodAreForgotten) {
+    world.news();
+    world.config.uplinks.front().family[Family::v6].prefix_nats = {
+        {net("2001:db8:c001::/64"), net("fd00:1::/64")}};
+    world.engine.configure(world.config);
+    world.update();
+    EXPECT_EQ(count(world.news(), "forget untranslated ipv6"), 1U);
+}
+
 TEST_F(Office, AnothersDefaultByALineKeepsNothingOfOurs) {
     const core::Interface& line = world.seen().interfaces.at("eth2.5");
     world.zebra.foreign_routes = {{.destination = core::Prefix::any(Family::v4),

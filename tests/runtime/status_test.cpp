@@ -180,6 +180,26 @@ TEST_F(Shown, NotConfigured) {
     EXPECT_EQ(to_text(overview()), "Multihome is not configured: 'router multihome'\n");
 }
 
+TEST_F(Shown, PrefixesInsideAndWhatIsForTheRest) {
+    core::UplinkFamily& six = world.config.uplinks.front().family[Family::v6];
+    six.prefix_nats = {{net("2001:db8:c001::/64"), net("fd00:1::/64")},
+                       {net("2001:db8:c002::/64"), net("fd00:2::/64")}};
+    world.configure();
+    const status::Nat shown = uplink("charter").lines(1).nat();
+    EXPECT_EQ(shown.kind(), "none");
+    ASSERT_EQ(shown.prefixes_size(), 2);
+    EXPECT_EQ(shown.prefixes(1).inside(), "fd00:2::/64");
+    EXPECT_EQ(shown.prefixes(1).outside(), "2001:db8:c002::/64");
+    const auto text = [&] { return to_text(runtime::nat_table(world.engine, true, guards)); };
+    EXPECT_TRUE(has(text(), "2001:db8:c001::/64 for"));
+    EXPECT_FALSE(has(text(), "else")) << text();
+    six.nat = nat_masquerade();
+    world.configure();
+    EXPECT_TRUE(has(text(), "else masquerade")) << text();
+    EXPECT_TRUE(has(to_json(runtime::nat_table(world.engine, true, guards)),
+                    "\"inside\": \"fd00:2::/64\""));
+}
+
 TEST_F(Shown, EverythingAboutOneUplink) {
     world.config.uplinks.front().description = "cable";
     world.configure();

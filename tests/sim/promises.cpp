@@ -173,6 +173,9 @@ std::string check_guard(const Decision& decision) {
         for (const Address& own : line.addresses)
             if (!passes(own, own))
                 return name(line.key()) + ": the guard stops " + own.to_string();
+        for (const PrefixPair& pair : nat->prefixes[line.family])
+            if (const auto range = range_of(pair.outside); !passes(range.first, range.last))
+                return name(line.key()) + ": the guard stops " + pair.outside.to_string();
         const Nat& how = nat->nat[line.family];
         if (how.kind == Nat::Kind::source && !passes(how.first, how.last))
             return name(line.key()) + ": the guard stops what is translated";

@@ -25,6 +25,18 @@ const LineHistory* find(const History& history, const ProbeKey& key) {
     return found == history.lines.end() ? nullptr : &found->second;
 }
 
+/// Does the line translate flows to this address, as it is configured now?
+bool translates_to(const Line& line, const Address& address) {
+    if (std::ranges::any_of(line.prefix_nats,
+                            [&](const PrefixPair& pair) { return pair.outside.contains(address); }))
+        return true;
+    const Nat nat = nat_of(*line.uplink, line.family);
+    if (nat.kind == Nat::Kind::source)
+        return contains(AddressRange{nat.first, nat.last}, address);
+    return nat.kind == Nat::Kind::masquerade &&
+           std::ranges::find(line.addresses, address) != line.addresses.end();
+}
+
 } // namespace
 
 std::string SimRouter::update(Time now, Cause cause) {
@@ -105,12 +117,7 @@ void SimRouter::restart(bool with_snapshot, Time now) {
                 line = &report;
         if (!line)
             return true;
-        const Nat nat = nat_of(*line->line.uplink, flow.line.family);
-        if (nat.kind == Nat::Kind::source)
-            return !contains(AddressRange{nat.first, nat.last}, flow.translated_to);
-        return nat.kind == Nat::Kind::none ||
-               std::ranges::find(line->line.addresses, flow.translated_to) ==
-                   line->line.addresses.end();
+        return !translates_to(line->line, flow.translated_to);
     });
     const History old = std::move(history_);
     history_ = {};
@@ -176,7 +183,10 @@ void SimRouter::begin_flow(Family family) {
         if (line.ifindex != ifindex || line.family != family)
             continue;
         const Nat nat = nat_of(*line.uplink, family);
-        if (nat.kind == Nat::Kind::source)
+        if (!line.prefix_nats.empty())
+            flows_.push_back(
+                {line.key(), line.prefix_nats.back().outside.address(), line.mark != 0});
+        else if (nat.kind == Nat::Kind::source)
             flows_.push_back(
                 {line.key(), random_.percent(50) ? nat.first : nat.last, line.mark != 0});
         else if (nat.kind == Nat::Kind::masquerade && !line.addresses.empty())

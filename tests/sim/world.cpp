@@ -208,7 +208,7 @@ std::string World::edit(Uplink& uplink) {
 std::string World::edit_nat(Uplink& uplink) {
     const unsigned number = wire_of(uplink).number;
     UplinkFamily& four = uplink.family[Family::v4];
-    switch (random_.below(6)) {
+    switch (random_.below(7)) {
     case 0:
         four.nat = test::nat_none();
         break;
@@ -223,10 +223,27 @@ std::string World::edit_nat(Uplink& uplink) {
     case 3:
         uplink.family[Family::v6].nat = test::nat_masquerade();
         return uplink.name + ": ipv6 nat masquerade";
+    case 4:
+        return edit_prefix_nats(uplink);
     default:
         four.nat.reset();
     }
     return uplink.name + ": ip nat";
+}
+
+/// Two networks inside, of which the second keeps its prefix and the first is renumbered.
+std::string World::edit_prefix_nats(Uplink& uplink) {
+    const std::string net = "2001:db8:" + std::to_string(wire_of(uplink).number) + ":";
+    UplinkFamily& six = uplink.family[Family::v6];
+    const std::string first = net + std::to_string(40 + random_.below(3)) + "::/64";
+    six.sources = {Prefix(ip(net + "40::"), 60)};
+    if (random_.percent(30))
+        six.sources.clear(); // not yet, or no longer
+    six.prefix_nats.clear();
+    if (random_.percent(80))
+        six.prefix_nats = {{Prefix::parse(first), Prefix::parse("fd00:1::/64")},
+                           {Prefix::parse(net + "4f::/64"), Prefix::parse("fd00:2::/64")}};
+    return uplink.name + ": ipv6 nat prefix";
 }
 
 std::string World::edit_whole() {

@@ -60,6 +60,7 @@ private:
     std::string readdress(Wire& wire);
     std::string edit(core::Uplink& uplink);
     std::string edit_nat(core::Uplink& uplink);
+    std::string edit_prefix_nats(core::Uplink& uplink);
     std::string edit_whole();
     Wire& wire_of(const core::Uplink& uplink);
     bool answers(const Wire& wire, const core::ProbePlan& plan, core::Time now) const;
