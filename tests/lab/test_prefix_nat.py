@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ULA inside, and on each line a prefix that stands for it (NPTv6): the office with real traffic.
+
+The host on the LAN talks from its ULA. Whatever moves, its address outside is that of the line with
+the host's own part, and what comes in for it by a line is answered by the same.
+"""
+
+import errno
+import ipaddress
+import json
+import socket
+
+import pytest
+
+from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, now_ns, plan, wait_for
+from .netns import in_namespace
+from .trial import begins_by, lines_of, lose_cable, running_office
+
+CHARTER, ATT = plan.LINES
+INSIDE = "fd5a:1b2c:3d4e::/61"
+# parts of what is delegated that the office does not use
+OUTSIDE = {"charter": "2001:db8:100:30::/61", "att": "2001:db8:200:50::/61"}
+NEXT = "2001:db8:100:38::/61"
+SERVED = 7000
+
+
+def outside(prefix, inside=plan.LAN6_HOST):
+    """The host's address within the prefix that stands for INSIDE."""
+    host = int(ipaddress.ip_address(inside)) - int(ipaddress.ip_network(INSIDE)[0])
+    return str(ipaddress.ip_network(prefix)[host])
+
+
+def configure(office, *words):
+    office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
+
+
+@pytest.fixture(scope="module")
+def office(lab):
+    with running_office(lab) as driver:
+        configure(driver, "internal fd5a:1b2c:3d4e::/48", *(
+            word for line in plan.LINES for word in (
+                f"uplink {line.name}",
+                f" ipv6 nat prefix {OUTSIDE[line.name]} inside {INSIDE}",
+                "exit",
+            )
+        ))  # fmt: skip
+        wait_for(lambda: shown(driver, "nat")["state"] == "installed", what="the prefixes stand")
+        yield driver
+
+
+@pytest.fixture
+def traffic(lab, office):
+    """Starts meters that end with the test; at its end nothing wrong was at any provider."""
+    lab.reset_counters()
+    started = []
+
+    def start(kind, *arguments, **options):
+        meter = kind(lab, *arguments, **options)
+        started.append(meter)
+        return meter
+
+    yield start
+    for line in plan.LINES:
+        if lab.is_broken(line):
+            lab.heal(line)
+    for meter in started:
+        meter.stop()
+    assert lab.spoofed() == {}
+
+
+def shown(office, what):
+    return json.loads(office.frr.vtysh(f"show multihome {what} json"))
+
+
+def from_inside(traffic, kind="udp", **options):
+    return traffic(Flow, kind, plan.INTERNET6, bind=plan.LAN6_HOST, **options)
+
+
+def back_on_charter(lab, traffic):
+    new = traffic(Connector, plan.INTERNET6, bind=plan.LAN6_HOST, name="new")
+    return new, begins_by(new, CHARTER)
+
+
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_the_host_part_of_an_address_is_kept(office, traffic, kind):
+    flow = from_inside(traffic, kind, name=f"out-{kind}")
+    flow.wait_flowing()
+    assert set(flow.sources()) == {outside(OUTSIDE["charter"])}
+    flows = shown(office, "conntrack uplink charter")
+    assert outside(OUTSIDE["charter"]) in {entry["translated_to"] for entry in flows["flows"]}
+
+
+def test_a_host_is_reached_by_every_line_and_answers_by_the_same(lab, traffic):
+    server = Server(lab, role="lan", addresses=[plan.LAN6_HOST], port=SERVED)
+    try:
+        for kind in ("tcp", "udp"):
+            for line in (ATT, CHARTER):
+                asked = traffic(Flow, kind, outside(OUTSIDE[line.name]), role="internet",
+                                port=SERVED, name=f"in-{kind}-{line.name}")  # fmt: skip
+                asked.wait_flowing()
+                assert not asked.broken
+    finally:
+        server.stop()
+
+
+def test_the_routers_own_packets_keep_their_address(lab, office, traffic):
+    """It has an address in the prefix that stands for the LAN, and one in the LAN's."""
+    own = str(ipaddress.ip_network(OUTSIDE["charter"])[0x99])
+    lab.router.ip("address", "add", f"{own}/128", "dev", plan.LAN_INTERFACE, "nodad")
+    server = Server(lab, role="router", addresses=[own], port=SERVED, name="router-serves")
+    try:
+        asked = traffic(Flow, "tcp", own, role="internet", port=SERVED, name="to-router")
+        asked.wait_flowing()
+        asking = traffic(Flow, "udp", plan.INTERNET6, role="router", bind=own, name="from-router")
+        asking.wait_flowing()
+        assert set(asking.sources()) == {own}
+    finally:
+        server.stop()
+        lab.router.ip("address", "del", f"{own}/128", "dev", plan.LAN_INTERFACE)
+
+
+@pytest.mark.parametrize("fault", [CABLE, SILENT, BLACKHOLE])
+def test_flows_fail_over_as_those_of_ipv4_do(lab, office, traffic, fault):
+    new, _ = back_on_charter(lab, traffic)
+    six = from_inside(traffic, name="udp6")
+    four = traffic(Flow, "udp", plan.INTERNET4, name="udp4")
+    for flow in (six, four):
+        flow.wait_flowing()
+    office.forgive(CHARTER)
+    broken = lab.break_line(CHARTER, fault)
+    for flow in (six, four):
+        wait_for(lambda flow=flow: ATT in lines_of(flow, broken.at), what=f"{flow.name} has moved")
+    assert set(six.sources(broken.at + 1_000_000)) <= {
+        outside(OUTSIDE["charter"]), outside(OUTSIDE["att"])
+    }  # fmt: skip
+    moved = begins_by(new, ATT)
+    gaps = six.gap(broken.at, moved), four.gap(broken.at, moved)
+    print(f"{fault}: silent for {gaps[0]} (IPv6), {gaps[1]} (IPv4)")
+    # Each family is judged by its own probes: neither waits for the other, both are as quick.
+    assert max(gap.ms for gap in gaps) < 1500
+    kept = from_inside(traffic, "tcp", name="kept")
+    begun = kept.wait_flowing()
+    lab.heal(CHARTER)
+    returned = begins_by(new, CHARTER)
+    for flow in (six, kept):
+        flow.wait_flowing(returned)
+    assert not kept.broken
+    assert lines_of(kept, begun) == {ATT} and lines_of(six, returned) == {ATT}
+
+
+def test_another_prefix_is_for_what_begins_now_and_a_lost_one_for_all(lab, office, traffic):
+    back_on_charter(lab, traffic)
+    old = from_inside(traffic, name="old")
+    old.wait_flowing()
+    configure(office, "uplink charter", f" ipv6 nat prefix {NEXT} inside {INSIDE}", "exit")
+    try:
+        wait_for(lambda: NEXT in str(shown(office, "nat")), what="the next prefix is wanted")
+        fresh = from_inside(traffic, name="fresh")
+        fresh.wait_flowing()
+        assert set(fresh.sources()) == {outside(NEXT)}
+        at = now_ns()
+        old.wait_flowing(at)
+        assert set(old.sources(at)) == {outside(OUTSIDE["charter"])}
+        configure(office, "uplink charter", f" ipv6 source {NEXT}", " ipv6 source 2001:db8:100:20::/60", "exit")
+        lost = now_ns()
+        configure(office, "uplink charter", f" no ipv6 source {CHARTER.delegated6}", "exit")
+        wait_for(lambda: outside(NEXT) in old.sources(lost), what="the old flow begins anew")
+        took = old.gap(lost)
+        print(f"renumbered: silent for {took}")
+        assert took.ms < 1000
+        assert lines_of(old, now_ns() - 50_000_000) == {CHARTER}
+    finally:
+        configure(office, "uplink charter", f" ipv6 source {CHARTER.delegated6}",
+                  f" no ipv6 source {NEXT}", " no ipv6 source 2001:db8:100:20::/60",
+                  f" ipv6 nat prefix {OUTSIDE['charter']} inside {INSIDE}", "exit")  # fmt: skip
+
+
+def test_the_rest_is_stopped_unless_masquerade_is_for_it(lab, office, traffic):
+    back_on_charter(lab, traffic)
+    before = dropped(office)
+    new = traffic(Connector, plan.INTERNET6, bind=plan.INNER6_HOST, name="inner")
+    wait_for(lambda: dropped(office) > before, what="the guard has stopped it")
+    assert not new.successes()
+    configure(office, "uplink charter", " ipv6 nat masquerade", "exit")
+    try:
+        new.wait_working()
+        assert {source for _, _, source in new.successes()} == {CHARTER.router6}
+        flow = from_inside(traffic, name="fits")
+        flow.wait_flowing()
+        assert set(flow.sources()) == {outside(OUTSIDE["charter"])}
+    finally:
+        configure(office, "uplink charter", " no ipv6 nat masquerade", "exit")
+
+
+def dropped(office):
+    lines = shown(office, "nat")["lines"]
+    return next(line["dropped"]["packets"] for line in lines
+                if (line["uplink"], line["family"]) == ("charter", "ipv6"))  # fmt: skip
+
+
+def test_errors_come_back_to_the_host(lab, office, traffic):
+    """Of the provider's first router: time exceeded, and packet too big."""
+    back_on_charter(lab, traffic)
+    provider = lab.provider(CHARTER)
+    assert told(lab, hops=2) == errno.EHOSTUNREACH
+    provider.ip("link", "set", "far", "mtu", "1300")
+    try:
+        assert told(lab, size=1400) == errno.EMSGSIZE
+    finally:
+        provider.ip("link", "set", "far", "mtu", "1500")
+
+
+def told(lab, hops=64, size=10):
+    """The error that a datagram from the LAN host to the Internet's server comes back with."""
+
+    def ask():
+        asking = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        asking.settimeout(3)
+        asking.setsockopt(socket.IPPROTO_IPV6, 25, 1)  # IPV6_RECVERR
+        asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+        asking.bind((plan.LAN6_HOST, 0))
+        asking.connect((plan.INTERNET6, 9))
+        asking.send(bytes(size))
+        try:
+            asking.recv(2000)
+        except OSError as error:
+            if not isinstance(error, TimeoutError):
+                return error.errno
+        return None
+
+    return in_namespace(lab["lan"].name, ask)
