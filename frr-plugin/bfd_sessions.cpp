@@ -32,8 +32,10 @@ struct BfdSessions::Session {
     }
 };
 
-BfdSessions::BfdSessions(mh_loop* loop, std::function<void()> changed)
-    : loop_(loop), changed_(std::move(changed)) {}
+BfdSessions::BfdSessions(mh_loop* loop, std::string bfdd_socket, std::function<void()> changed)
+    : loop_(loop), changed_(std::move(changed)),
+      bfdd_(
+          loop, std::move(bfdd_socket), [this] { bfdd_ended(); }, [this] { changed_(); }) {}
 
 BfdSessions::~BfdSessions() = default;
 
@@ -63,6 +65,19 @@ void BfdSessions::want(const std::vector<core::BfdPlan>& plans) {
             begin(plan);
         states_.try_emplace(plan.key, core::BfdState::pending);
     }
+    bfdd_.watch(!plans.empty());
+}
+
+/// Sessions begin anew: libfrr does not tell again what it heard last.
+void BfdSessions::bfdd_ended() {
+    zlog_warn("bfdd has ended; without it probes alone decide");
+    sessions_.clear();
+    for (auto& [key, state] : states_)
+        state = core::BfdState::pending;
+    if (zclient_ == nullptr)
+        return;
+    for (const core::BfdPlan& plan : plans_)
+        begin(plan);
 }
 
 void BfdSessions::begin(const core::BfdPlan& plan) {
@@ -94,6 +109,9 @@ void BfdSessions::begin(const core::BfdPlan& plan) {
 void BfdSessions::updated(struct bfd_session_params*, const struct bfd_session_status* status,
                           void* session) {
     const auto& changed = *static_cast<Session*>(session);
+    changed.owner->bfdd_.look();
+    if (changed.owner->lacks_bfdd())
+        return; // said before it ended
     core::BfdState& state = changed.owner->states_[changed.key];
     const core::BfdState before = state;
     if (status->state == BSS_UP)

@@ -63,9 +63,10 @@ void log_failure(const char* what, const core::Result<void>& result) {
 
 Daemon::Daemon(mh_loop* loop, Paths paths)
     : loop_(loop), paths_(std::move(paths)), observer_(with_privileges), prober_(with_privileges),
-      zebra_(loop, mh_main_privs(), *this), bfd_(loop, [this] { on_bfd(); }), nat_(with_privileges),
-      nft_monitor_(with_privileges), flows_(with_privileges), sysctls_(with_privileges),
-      table_names_(paths_.table_names),
+      zebra_(loop, mh_main_privs(), *this),
+      bfd_(loop, std::string(mh_main_vty_directory()) + "/bfdd.vty", [this] { on_bfd(); }),
+      nat_(with_privileges), nft_monitor_(with_privileges), flows_(with_privileges),
+      sysctls_(with_privileges), table_names_(paths_.table_names),
       engine_({zebra_, nat_, flows_, sysctls_, table_names_}, sensors(), log_to_frr),
       traffic_(with_privileges),
       evidence_(
@@ -107,7 +108,7 @@ runtime::Sensors Daemon::sensors() {
         .set_bfd =
             [this](const auto& plans) {
                 bfd_.want(plans);
-                engine_.observation().bfd = bfd_.states();
+                see_bfd();
             },
     };
 }
@@ -241,8 +242,13 @@ void Daemon::on_probe(bool timer) {
         update();
 }
 
-void Daemon::on_bfd() {
+void Daemon::see_bfd() {
     engine_.observation().bfd = bfd_.states();
+    engine_.observation().lacks_bfdd = bfd_.lacks_bfdd();
+}
+
+void Daemon::on_bfd() {
+    see_bfd();
     update_soon_.request();
 }
 

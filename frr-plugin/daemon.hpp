@@ -63,6 +63,7 @@ private:
     void on_nft();
     void on_flows();
     void on_probe(bool timer);
+    void see_bfd();
     void on_bfd();
     void look_at_traffic();
     void restore();

@@ -46,6 +46,9 @@ void mh_with_privs(void (*fn)(void*), void* arg);
 /* For zclient_init(). */
 struct zebra_privs_t* mh_main_privs(void);
 
+/* Where FRR's daemons have their vty sockets. */
+const char* mh_main_vty_directory(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -100,6 +100,10 @@ struct zebra_privs_t* mh_main_privs(void) {
     return &privileges;
 }
 
+const char* mh_main_vty_directory(void) {
+    return multihomed_di.vty_sock_path ? multihomed_di.vty_sock_path : frr_vtydir;
+}
+
 static void on_hup(void) {
     zlog_info("SIGHUP received");
     if (stopping)

@@ -176,7 +176,8 @@ struct Observation {
     /// Since when each of them is in its state; not of those that were so from the beginning.
     std::map<NeighbourKey, Time> neighbour_since;
     std::map<ProbeKey, std::vector<TargetFigures>> probes;
-    std::map<ProbeKey, BfdState> bfd;                              ///< of lines that have a session
+    std::map<ProbeKey, BfdState> bfd; ///< of lines that have a session
+    bool lacks_bfdd = false;          ///< sessions are wanted, and FRR's bfdd does not run
     std::map<std::string, std::vector<DelegatedPrefix>> delegated; ///< by uplink
     /// Defaults of main and 253, all of our own tables, and what shows_delegation().
     std::vector<KernelRoute> routes;

@@ -212,6 +212,8 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
     if (const auto session = view.engine.observation().bfd.find(key);
         session != view.engine.observation().bfd.end())
         to.set_bfd(core::to_string(session->second));
+    if (!to.bfd().empty() && view.engine.observation().lacks_bfdd)
+        to.add_remarks("bfdd does not run, so there is no BFD: bfdd=yes in /etc/frr/daemons");
     for (const core::Address& address : line.addresses)
         to.add_addresses(address.to_string());
     for (const core::Prefix& subnet : line.subnets)

@@ -59,6 +59,38 @@ def test_a_gateway_that_falls_silent_is_noticed_by_bfd(lab, office):
              what="charter is back")  # fmt: skip
 
 
+def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
+    """However it ends: a session that was up does not stay up, a line that was down not down."""
+
+    def has(states, remark):
+        now = lines(office, "charter")
+        said = [any("bfdd does not run" in each for each in line["remarks"]) for line in now]
+        return [line["bfd"] for line in now] == states and said == [remark, remark]
+
+    def come_back():
+        office.frr.restart("bfdd")
+        office.frr.configure(f"bfd\n{FAST}")
+        wait_for(lambda: has(["up", "up"], False), 30, what="both sessions are up again")
+
+    office.forgive(CHARTER)
+    wait_for(lambda: has(["up", "up"], False), 20, what="both sessions are up")
+    office.frr.stop("bfdd")
+    wait_for(lambda: has(["pending", "pending"], True), 2, what="bfdd's end is noticed")
+    assert "bfdd=yes in /etc/frr/daemons" in office.frr.vtysh("show multihome uplink charter")
+    assert all(line["line"]["state"] == "up" for line in lines(office, "charter"))
+    come_back()
+
+    lab.break_line(CHARTER, SILENT)
+    wait_for(lambda: all(line["line"]["state"] == "down" for line in lines(office, "charter")), 5,
+             what="charter is down")  # fmt: skip
+    office.frr.kill("bfdd")
+    lab.heal(CHARTER)
+    wait_for(lambda: has(["pending", "pending"], True), 2, what="bfdd's crash is noticed")
+    wait_for(lambda: all(line["line"]["state"] == "up" for line in lines(office, "charter")), 30,
+             what="probes have taken charter back")  # fmt: skip
+    come_back()
+
+
 def test_sessions_outlive_zebra_and_end_with_the_configuration(lab, office):
     asked = office.frr.log_text("bfdd").count("ptm-add-dest")
     office.frr.restart("zebra")
