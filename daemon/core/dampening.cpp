@@ -31,24 +31,33 @@ Penalty add_penalty(const Penalty& penalty, double more, const Probing& probing,
     if (probing[Knob::half_life] == 0)
         return {};
     Penalty next{.value = std::min(penalty_at(penalty, probing, now) + more, kMost), .at = now};
-    if (next.value <= reuse_below(probing) ||
-        (next.value < probing[Knob::suppress] && !is_suppressed(penalty, now)))
-        return next;
-    const Seconds decay(std::log2(next.value / reuse_below(probing)) * probing[Knob::half_life]);
-    next.reuse_at = now + std::min(std::chrono::ceil<Milliseconds>(decay),
-                                   Milliseconds(std::chrono::seconds(probing[Knob::max_suppress])));
+    next.peak = next.value;
+    if (is_suppressed(penalty, probing, now))
+        next.peak = std::max(next.peak, penalty.peak);
     return next;
 }
 
-bool is_suppressed(const Penalty& penalty, Time now) {
-    return penalty.reuse_at && now < *penalty.reuse_at;
+std::optional<Time> reuse_at(const Penalty& penalty, const Probing& probing) {
+    const double reuse = reuse_below(probing);
+    if (probing[Knob::half_life] == 0 || penalty.value <= reuse ||
+        penalty.peak < probing[Knob::suppress])
+        return std::nullopt;
+    const Seconds decay(std::log2(penalty.value / reuse) * probing[Knob::half_life]);
+    return penalty.at + std::min(std::chrono::ceil<Milliseconds>(decay),
+                                 Milliseconds(std::chrono::seconds(probing[Knob::max_suppress])));
+}
+
+bool is_suppressed(const Penalty& penalty, const Probing& probing, Time now) {
+    const auto end = reuse_at(penalty, probing);
+    return end && now < *end;
 }
 
 std::string penalty_text(const Penalty& penalty, const Probing& probing, Time now) {
     std::string text = "penalty " + std::to_string(std::lround(penalty_at(penalty, probing, now)));
-    if (!is_suppressed(penalty, now))
+    const auto end = reuse_at(penalty, probing);
+    if (!end || now >= *end)
         return text;
-    const auto left = std::chrono::ceil<std::chrono::seconds>(*penalty.reuse_at - now).count();
+    const auto left = std::chrono::ceil<std::chrono::seconds>(*end - now).count();
     return text + ", suppressed for another " +
            (left < 120 ? std::to_string(left) + " s" : std::to_string((left + 59) / 60) + " min");
 }

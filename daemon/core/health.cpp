@@ -55,14 +55,14 @@ bool is_good(const Verdict& verdict) {
 bool has_patience_ended(Health& next, const HealthInput& input, Time now) {
     const Milliseconds stable_for = input.probing.time(Knob::stable_for);
     next.good_since = next.good_since.value_or(now);
-    next.hold_until =
-        std::max(*next.good_since + stable_for, next.penalty.reuse_at.value_or(Time{}));
+    next.hold_until = std::max(*next.good_since + stable_for,
+                               reuse_at(next.penalty, input.probing).value_or(Time{}));
     if (now >= *next.hold_until)
         return true;
     next.reason += now < *next.good_since + stable_for
                        ? "; must be stable for " + time_text(stable_for)
                        : "; has come and gone too often";
-    if (is_suppressed(next.penalty, now))
+    if (is_suppressed(next.penalty, input.probing, now))
         next.reason += ", " + penalty_text(next.penalty, input.probing, now);
     return false;
 }

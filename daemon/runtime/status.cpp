@@ -208,7 +208,7 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
     if (health.hold_until)
         to.set_hold_seconds_left(std::max(0.0, seconds_of(*health.hold_until - view.now)));
     to.set_penalty(std::round(core::penalty_at(health.penalty, line.probing, view.now)));
-    to.set_suppressed(core::is_suppressed(health.penalty, view.now));
+    to.set_suppressed(core::is_suppressed(health.penalty, line.probing, view.now));
     if (const auto session = view.engine.observation().bfd.find(key);
         session != view.engine.observation().bfd.end())
         to.set_bfd(core::to_string(session->second));

@@ -146,6 +146,21 @@ TEST(Health, ALineThatComesAndGoesIsNotTakenBack) {
     EXPECT_EQ(health.state, State::up) << "exactly when it said";
 }
 
+TEST(Health, DampeningThatIsSwitchedOffLetsASuppressedLineGo) {
+    Health health = in(State::up);
+    for (int i = 0; i < 3; ++i) {
+        health = evaluate(health, input(Verdict::Kind::dead), at(1s));
+        health.state = State::up;
+    }
+    health = evaluate(health, input(Verdict::Kind::dead), at(1s));
+    auto good = input(Verdict::Kind::alive);
+    health = evaluate(health, good, at(2s));
+    health = evaluate(health, good, at(20s));
+    ASSERT_EQ(health.state, State::hold);
+    good.probing.values[static_cast<std::size_t>(Knob::half_life)] = 0;
+    EXPECT_EQ(evaluate(health, good, at(20s)).state, State::up) << health.reason;
+}
+
 TEST(Health, TakingALineOutByHandCostsNothing) {
     Health health = in(State::up);
     for (int i = 0; i < 10; ++i) {
