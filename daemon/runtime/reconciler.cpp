@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "runtime/reconciler.hpp"
 
+#include "core/plan.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
@@ -121,6 +122,16 @@ bool guards_all(const std::optional<core::NatPlan>& applied, const core::NatPlan
     });
 }
 
+/// Why a route or rule does not stand; empty: it does, or may yet.
+std::string trouble_of(const Status& status) {
+    constexpr unsigned kMany = 4;
+    if (!status.error.empty() || status.outranked || status.attempts < kMany)
+        return status.error;
+    return (status.removing ? "still in the kernel, although withdrawn "
+                            : "not in the kernel, although zebra was told ") +
+           std::to_string(status.attempts) + " times; its log may say why";
+}
+
 } // namespace
 
 std::chrono::milliseconds Status::patience() const {
@@ -136,6 +147,7 @@ void Reconciler::want(Wanted wanted) {
 
 void Reconciler::forget_sent() {
     sent_routes_.clear();
+    told_routes_.clear();
     route_status_.clear();
     rule_status_.clear();
     rules_announced_ = false;
@@ -329,6 +341,7 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
         if (fresh || needs_sending(status, present, now)) {
             appliers_.routing.add(groups_.next(route));
             sent_routes_[route.key()] = route;
+            told_routes_.insert(route.key());
             if (is_default(route))
                 for (const core::Nexthop& nexthop : route.nexthops)
                     default_sent_[nexthop.interface] = now;
@@ -381,6 +394,20 @@ void Reconciler::adopt_leftovers(const core::Observation& seen) {
     for (const core::KernelRule& found : seen.rules)
         if (found.protocol == core::kRuleProtocol && !found.exotic && seen.dataplane.module)
             rule_status_.try_emplace(found.rule);
+    withdraw_unseen();
+}
+
+/// zebra may still have a predecessor's route in front of an unreachable one, although its next hop
+/// is gone, and with it the kernel's route: zebra looks again at the routes of main only. It would
+/// try to install that one for ever.
+void Reconciler::withdraw_unseen() {
+    for (const core::Route& behind : wanted_.desired.routes) {
+        core::Route front = behind;
+        front.distance = core::kDistanceDefault;
+        if (!behind.nexthops.empty() || !told_routes_.insert(front.key()).second)
+            continue;
+        sent_routes_.emplace(front.key(), front); // nobody wants it, so it goes
+    }
 }
 
 template <class Object>
@@ -453,11 +480,11 @@ std::vector<Problem> Reconciler::problems() const {
     for (const auto& [object, reason] : failures_)
         problems.push_back({object, reason});
     for (const auto& [key, status] : route_status_)
-        if (!status.error.empty())
-            problems.push_back({core::to_string(sent_routes_.at(key)), status.error});
+        if (const std::string reason = trouble_of(status); !reason.empty())
+            problems.push_back({core::to_string(sent_routes_.at(key)), reason});
     for (const auto& [rule, status] : rule_status_)
-        if (!status.error.empty())
-            problems.push_back({core::to_string(rule), status.error});
+        if (const std::string reason = trouble_of(status); !reason.empty())
+            problems.push_back({core::to_string(rule), reason});
     return problems;
 }
 

@@ -34,6 +34,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,7 @@ private:
     bool settle_routes(const core::KernelIndex& kernel, Time now);
     bool settle_rules(const core::KernelIndex& kernel, Time now);
     void adopt_leftovers(const core::Observation& seen);
+    void withdraw_unseen();
     bool remove_rules(const core::KernelIndex& kernel, Time now);
     bool remove_routes(const core::KernelIndex& kernel, Time now);
     /// Sends a removal, or waits for it; true once it is done.
@@ -141,6 +143,8 @@ private:
     bool rules_announced_ = false;
 
     std::map<core::Route::Key, core::Route> sent_routes_;
+    /// Those that were sent or withdrawn since the session with zebra began.
+    std::set<core::Route::Key> told_routes_;
     std::map<core::Route::Key, Status> route_status_;
     std::map<core::Rule, Status> rule_status_;
     NexthopGroups groups_;

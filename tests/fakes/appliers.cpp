@@ -89,7 +89,7 @@ bool FakeZebra::deliver() {
         if (order.route && order.add)
             routes_[order.route->key()] = *order.route;
         else if (order.route)
-            routes_.erase(order.route->key());
+            routes_.erase(order.route->key()), dead_in_front.erase(text);
         else if (order.add)
             rules_.insert(*order.rule);
         else
@@ -104,7 +104,7 @@ std::vector<const core::Route*> FakeZebra::kernel_routes() const {
     for (const auto& [key, route] : routes_) {
         const bool behind = !best.empty() && best.back()->table == route.table &&
                             best.back()->destination == route.destination;
-        if (!behind)
+        if (!behind && !dead_in_front.contains(text_of(route)))
             best.push_back(&route);
     }
     return best;

@@ -33,6 +33,9 @@ public:
 
     /// Texts of routes and rules (core/text.hpp) that never reach the kernel.
     std::set<std::string> refused;
+    /// Texts of unreachable routes behind one that zebra has from a predecessor and cannot install:
+    /// it says nothing and installs neither until the one in front is withdrawn.
+    std::set<std::string> dead_in_front;
     /// What others have in the kernel.
     std::vector<core::KernelRoute> foreign_routes;
     std::vector<core::KernelRule> foreign_rules;

@@ -231,9 +231,29 @@ TEST_F(Office, WhatTheKernelRefusesIsShownAndHoldsUpNothingElse) {
 TEST_F(Office, ARouteThatNeverAppearsKeepsItFromBeingSettled) {
     world.zebra.refused = {kAttDefault};
     world.set_carrier("eth2.5", false);
-    world.pass(30s);
+    world.pass(2s);
+    EXPECT_EQ(problems(), "") << "not yet";
+    world.pass(28s);
     EXPECT_FALSE(world.reconciler().settled());
+    EXPECT_NE(problems().find("not in the kernel, although zebra was told"), std::string::npos)
+        << problems();
     world.zebra.refused.clear();
+    world.pass(20s);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+    EXPECT_EQ(problems(), "");
+}
+
+TEST_F(Office, APredecessorsDefaultInFrontOfTheUnreachableOneIsWithdrawnOnce) {
+    const std::string behind = "v4 unreachable default table 1001";
+    world.zebra.end_session();
+    world.zebra.dead_in_front = {behind};
+    world.reconciler().forget_sent();
+    world.set_carrier("eth2.5", false);
+    world.pass(5s);
+    EXPECT_TRUE(world.zebra.holds(behind));
+    EXPECT_EQ(count(world.news(), "remove v4 unreachable default table 1001"), 1U);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+    world.set_carrier("eth2.5", true);
     world.pass(20s);
     EXPECT_TRUE(world.reconciler().settled()) << problems();
 }
