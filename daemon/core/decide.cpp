@@ -115,7 +115,7 @@ void drain(LineHistory& next, const Line& line, const Config& config, const Line
                                .protocol = protocol,
                                .port = port});
     };
-    if (!before->drains_since)
+    if (!before->drains_since || before->moves_again)
         for (const Failback::Class& flows : failback.at_once)
             move(flows.protocol, flows.port, "failback now match " + to_text(flows));
     const bool at_once = failback.policy == Failback::Policy::now;

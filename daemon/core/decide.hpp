@@ -53,6 +53,8 @@ struct LineHistory {
     bool drained = false; ///< the deadline has passed, or there was none to wait for
     /// Of the flows that go on here, those that shall move to a line that carries.
     std::vector<StaleFlows> moving;
+    /// Those that were to move when draining began may not have moved: another process was at it.
+    bool moves_again = false;
     std::uint32_t ifindex = 0;
     std::uint32_t mark = 0; ///< of its flows; 0: none
     /// What its flows are translated to: by the translation in force, or by an earlier one whose

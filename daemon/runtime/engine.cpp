@@ -54,9 +54,17 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
     history_.prefixes = snapshot.former;
     for (const auto& [key, line] : snapshot.lines) {
         core::LineHistory& history = history_.lines[key];
-        history.health = {.state = line.state, .since = now, .reason = "as before the restart"};
+        history.health = {.state = line.state,
+                          .since = now,
+                          .reason = "as before the restart",
+                          .penalty = line.penalty};
+        history.health.penalty.at = std::min(line.penalty.at, now);
         history.carried = line.carried;
         history.owes_flows = !line.carried;
+        if (line.drains_since)
+            history.drains_since = std::min(*line.drains_since, now);
+        history.drained = line.drained && !line.moving;
+        history.moves_again = line.moving;
     }
 }
 
@@ -72,7 +80,12 @@ Snapshot Engine::snapshot() const {
                 snapshot.former[uplink].push_back(each);
     snapshot.tables.erase(core::kTableOwnName); // no uplink's
     for (const auto& [key, line] : history_.lines)
-        snapshot.lines[key] = {line.health.state, line.carried};
+        snapshot.lines[key] = {.state = line.health.state,
+                               .carried = line.carried,
+                               .penalty = line.health.penalty,
+                               .drains_since = line.drains_since,
+                               .drained = line.drained,
+                               .moving = !line.moving.empty()};
     return snapshot;
 }
 

@@ -38,6 +38,10 @@ struct Snapshot {
     struct LineState {
         core::State state = core::State::init;
         bool carried = false;
+        core::Penalty penalty = {};
+        std::optional<Time> drains_since = {};
+        bool drained = false;
+        bool moving = false; ///< flows that were to leave the line may still be on it
         bool operator==(const LineState&) const = default;
     };
     std::map<core::ProbeKey, LineState> lines;

@@ -86,18 +86,6 @@ core::Result<void> decode_marks(const saved::SavedState& from, core::MarkNumbers
     return {};
 }
 
-core::Result<void> decode_lines(const saved::SavedState& from,
-                                std::map<core::ProbeKey, Snapshot::LineState>& to) {
-    for (const saved::Line& line : from.lines()) {
-        const auto family = parse_family(line.family());
-        const auto state = core::parse_state(line.state());
-        if (!is_uplink_name(line.uplink()) || !family || !state)
-            return useless("line '" + line.uplink() + "'");
-        to[{line.uplink(), *family}] = {*state, line.carried()};
-    }
-    return {};
-}
-
 core::Result<void> decode_sysctls(const saved::SavedState& from, apply::SysctlHolds& to) {
     for (const saved::Sysctl& sysctl : from.sysctls()) {
         const auto family = parse_family(sysctl.family());
@@ -122,6 +110,52 @@ core::Time time_at(double seconds) {
 bool is_time(double seconds) {
     constexpr double kLongest = 9e9;
     return seconds >= 0 && seconds <= kLongest;
+}
+
+bool is_penalty(double value) {
+    constexpr double kMost = 1e6;
+    return value >= 0 && value <= kMost;
+}
+
+void encode_lines(const Snapshot& from, saved::SavedState& to) {
+    for (const auto& [key, seen] : from.lines) {
+        saved::Line& line = *to.add_lines();
+        line.set_uplink(key.uplink);
+        line.set_family(core::to_string(key.family));
+        line.set_state(core::to_string(seen.state));
+        line.set_carried(seen.carried);
+        line.set_penalty(seen.penalty.value);
+        line.set_penalty_peak(seen.penalty.peak);
+        line.set_failed_at(seconds_at(seen.penalty.at));
+        if (seen.drains_since)
+            line.set_drains_since(seconds_at(*seen.drains_since));
+        line.set_drained(seen.drained);
+        line.set_moving(seen.moving);
+    }
+}
+
+core::Result<void> decode_lines(const saved::SavedState& from,
+                                std::map<core::ProbeKey, Snapshot::LineState>& to) {
+    for (const saved::Line& line : from.lines()) {
+        const auto family = parse_family(line.family());
+        const auto state = core::parse_state(line.state());
+        if (!is_uplink_name(line.uplink()) || !family || !state)
+            return useless("line '" + line.uplink() + "'");
+        if (!is_penalty(line.penalty()) || !is_penalty(line.penalty_peak()) ||
+            !is_time(line.failed_at()) || !is_time(line.drains_since()))
+            return useless("penalty or times of line '" + line.uplink() + "'");
+        Snapshot::LineState& kept = to[{line.uplink(), *family}];
+        kept = {.state = *state,
+                .carried = line.carried(),
+                .penalty = {.value = line.penalty(),
+                            .at = time_at(line.failed_at()),
+                            .peak = line.penalty_peak()},
+                .drained = line.drained(),
+                .moving = line.moving()};
+        if (line.has_drains_since())
+            kept.drains_since = time_at(line.drains_since());
+    }
+    return {};
 }
 
 void encode_prefixes(const Snapshot& from, saved::SavedState& to) {
@@ -217,13 +251,7 @@ std::string encode_saved(const Saved& saved) {
         mark.set_uplink(name);
         mark.set_number(number);
     }
-    for (const auto& [key, seen] : saved.engine.lines) {
-        saved::Line& line = *state.add_lines();
-        line.set_uplink(key.uplink);
-        line.set_family(core::to_string(key.family));
-        line.set_state(core::to_string(seen.state));
-        line.set_carried(seen.carried);
-    }
+    encode_lines(saved.engine, state);
     encode_prefixes(saved.engine, state);
     for (const auto& [key, hold] : saved.sysctls) {
         saved::Sysctl& sysctl = *state.add_sysctls();

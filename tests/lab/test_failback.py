@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from . import Connector, Flow, Server, now_ns, plan, wait_for
+from . import Connector, Flow, Server, drivers, now_ns, plan, wait_for
 from .meters import PORT
 from .trial import begins_by, lines_of, lose_cable, running_office
 
@@ -129,6 +129,22 @@ def test_draining_ends_at_the_deadline(lab, office, new):
     wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, what="UDP has moved")
     stayed = [r for r in udp.replies if r.received > returned and plan.line_of(r.source) is ATT]
     assert stayed and stayed[-1].received - returned > 500_000_000, "it stayed for a while"
+    udp.stop()
+    configure(office, "no failback")
+
+
+def test_the_deadline_outlives_the_daemon(lab, office, new):
+    configure(office, "failback drain deadline 6")
+    lose_cable(lab, office, new)
+    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-crash")
+    udp.wait_flowing()
+    returned = return_charter(lab, new)
+    office.frr.kill("multihomed")
+    office.frr.restart("multihomed")
+    office.frr.load(drivers.office_configuration(lab, ["probe stable-for 300"]))
+    configure(office, "failback drain deadline 6")
+    assert lines_of(udp, returned) == {ATT}
+    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, 15, what="UDP has moved")
     udp.stop()
     configure(office, "no failback")
 

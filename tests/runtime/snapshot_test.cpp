@@ -19,12 +19,21 @@ namespace {
 using core::Family;
 using core::State;
 
+core::Time time(int seconds) {
+    return core::Time(std::chrono::seconds(seconds));
+}
+
 Saved example() {
     Saved saved;
     saved.engine.tables = {{"charter", 1001}, {"att", 4294967295U}};
     saved.engine.lines[{"charter", Family::v4}] = {State::up, true};
     saved.engine.lines[{"charter", Family::v6}] = {State::no_gateway, false};
-    saved.engine.lines[{"att", Family::v4}] = {State::down, false};
+    saved.engine.lines[{"att", Family::v4}] = {
+        .state = State::down,
+        .penalty = {.value = 2310.5, .at = time(7), .peak = 3000},
+        .drains_since = time(9),
+        .drained = true,
+        .moving = true};
     saved.sysctls[{Family::v4, "eth2.5", "ignore_routes_with_linkdown"}] = {0, 1};
     saved.sysctls[{Family::v6, "eth2.5", "ignore_routes_with_linkdown"}] = {-1, 1};
     saved.sysctls[{Family::v4, "", "fib_multipath_hash_policy"}] = {0, 1};
@@ -114,6 +123,14 @@ TEST_F(SnapshotFile, IgnoresFieldsOfALaterDaemon) {
     EXPECT_EQ(**load(path_), example());
 }
 
+TEST_F(SnapshotFile, ALineOfAnEarlierDaemonHasNoPenaltyAndDrainsNothing) {
+    const auto saved = decode_saved(
+        R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv4", "state": "up", "carried": true}]})");
+    ASSERT_TRUE(saved) << saved.error().what;
+    const Snapshot::LineState expected{.state = State::up, .carried = true};
+    EXPECT_EQ(saved->engine.lines.at({"a", Family::v4}), expected);
+}
+
 TEST_F(SnapshotFile, RefusesEveryTruncation) {
     const std::string text = encode_saved(example());
     const std::size_t end = text.find_last_of('}');
@@ -133,6 +150,9 @@ TEST_F(SnapshotFile, RefusesWhatTheDaemonWouldNotHaveWritten) {
         R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv5", "state": "up"}]})",
         R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv4", "state": "well"}]})",
         R"({"version": 1, "lines": [{"family": "ipv4", "state": "up"}]})",
+        R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv4", "state": "up", "penalty": -1}]})",
+        R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv4", "state": "up", "penalty": "NaN"}]})",
+        R"({"version": 1, "lines": [{"uplink": "a", "family": "ipv4", "state": "up", "failed_at": 1e30}]})",
         R"({"version": 1, "sysctls": [{"family": "ipv4", "interface": "..", "name": "x"}]})",
         R"({"version": 1, "sysctls": [{"family": "ipv4", "interface": "eth0", "name": "../../x"}]})",
         R"({"version": 1, "sysctls": [{"family": "", "interface": "eth0", "name": "x"}]})",

@@ -129,8 +129,14 @@ void SimRouter::restart(bool with_snapshot, Time now) {
     history_.marks = old.marks;
     for (const auto& [key, line] : old.lines) {
         LineHistory& kept = history_.lines[key];
-        kept.health = {.state = line.health.state, .since = now, .reason = "as before the restart"};
+        kept.health = {.state = line.health.state,
+                       .since = now,
+                       .reason = "as before the restart",
+                       .penalty = line.health.penalty};
         kept.carried = line.carried;
+        kept.drains_since = line.drains_since;
+        kept.drained = line.drained && line.moving.empty();
+        kept.moves_again = !line.moving.empty();
         kept.owes_flows = !line.carried;
     }
 }
