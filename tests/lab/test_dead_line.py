@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, now_ns, plan, wait_for
+from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Kernel, drivers, now_ns, plan, wait_for
 from .trial import running_office
 
 CHARTER, ATT = plan.LINES
@@ -55,6 +55,31 @@ def test_connections_of_a_dead_line_fail_at_once(lab, office, role, dead, alive,
         lab.heal(CHARTER)
         for meter in meters:
             meter.stop()
+
+
+def test_a_line_that_lost_its_cable_unwatched_has_no_way_out(lab, office):
+    """zebra still has the dead daemon's default, and takes it for one that it could install."""
+    office.forgive(CHARTER)
+    office.wait_up()
+
+    def ways_out():
+        return [
+            [route.get("type", "unicast") for route in Kernel(lab.router).routes(family, 1001)
+             if route["dst"] == "default"]
+            for family in (4, 6)
+        ]  # fmt: skip
+
+    assert ways_out() == [["unicast"], ["unicast"]]
+    office.frr.kill("multihomed")
+    lab.break_line(CHARTER, CABLE)
+    wait_for(lambda: ways_out() == [[], []], what="the kernel has dropped both defaults")
+    office.frr.restart("multihomed")
+    office.frr.load(drivers.office_configuration(lab, ["probe stable-for 300"]))
+    wait_for(lambda: ways_out() == [["unreachable"], ["unreachable"]], 20,
+             what="both are unreachable")  # fmt: skip
+    lab.heal(CHARTER)
+    office.wait_up()
+    wait_for(lambda: ways_out() == [["unicast"], ["unicast"]], what="both lead out again")
 
 
 def refused(connector, since):
