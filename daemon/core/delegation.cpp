@@ -138,7 +138,6 @@ KnownPrefixes follow_delegations(const Config& config, const Observation& seen,
             if (!overlaps_one_of(each.prefix, known))
                 if (const auto aged = age(each, *settings, now))
                     known.push_back(*aged);
-        std::ranges::sort(known, {}, &KnownPrefix::prefix);
     }
     return all;
 }
@@ -180,13 +179,18 @@ std::optional<std::string> add_delegated(Observation& seen, const Config& config
         return std::string("the preferred lifetime is longer than the valid one");
     if (words.valid == 0U) // how a DHCPv6 server withdraws a prefix
         return remove_delegated(seen, uplink, words.prefix);
+    const DelegatedPrefix delegated{*prefix,
+                                    end_of(words.preferred ? words.preferred : words.valid, now),
+                                    end_of(words.valid, now)};
     std::vector<DelegatedPrefix>& prefixes = seen.delegated[uplink];
-    std::erase_if(prefixes, [&](const DelegatedPrefix& each) { return each.prefix == *prefix; });
-    if (prefixes.size() >= kMaxDelegated)
+    const auto known = std::ranges::find(prefixes, *prefix, &DelegatedPrefix::prefix);
+    if (known != prefixes.end())
+        *known = delegated;
+    else if (prefixes.size() >= kMaxDelegated)
         return "uplink " + uplink + " has " + std::to_string(kMaxDelegated) +
                " delegated prefixes already, the limit";
-    prefixes.push_back({*prefix, end_of(words.preferred ? words.preferred : words.valid, now),
-                        end_of(words.valid, now)});
+    else
+        prefixes.push_back(delegated);
     return std::nullopt;
 }
 

@@ -43,7 +43,7 @@ struct KnownPrefix {
 
 const char* to_string(KnownPrefix::Phase phase);
 
-/// Of every uplink that follows delegations; sorted by prefix.
+/// Of every uplink that follows delegations; those that are delegated first.
 using KnownPrefixes = std::map<std::string, std::vector<KnownPrefix>>;
 
 /// `previous` is what the last call returned. What clients told counts; besides it, if one uplink

@@ -36,7 +36,7 @@ struct Line {
     std::vector<Prefix> subnets;
     /// What is its own without being connected: configured prefixes, and delegated ones.
     std::vector<Prefix> assigned;
-    std::vector<KnownPrefix> delegated; ///< with those that are gone; sorted
+    std::vector<KnownPrefix> delegated; ///< with those that are gone
     /// Every source that belongs to this line: connected and assigned; sorted, unique.
     std::vector<Prefix> sources;
     /// Those of `sources` whose packets the rules send to this line: what two lines have leads to

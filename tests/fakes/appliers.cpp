@@ -36,6 +36,8 @@ std::string text_of(const core::FlowSelector& selector) {
         return selector.first.to_string();
     case core::FlowSelector::Kind::untranslated:
         return "untranslated " + family;
+    case core::FlowSelector::Kind::bound:
+        return "bound to " + selector.sources.at(0).to_string();
     case core::FlowSelector::Kind::marked:
         break;
     }
