@@ -88,14 +88,16 @@ bool FakeZebra::deliver() {
         const std::string text = order.route ? text_of(*order.route) : text_of(*order.rule);
         if (order.add && refused.contains(text))
             continue;
-        if (order.route && order.add)
+        if (order.route && order.add) {
             routes_[order.route->key()] = *order.route;
-        else if (order.route)
-            routes_.erase(order.route->key()), dead_in_front.erase(text);
-        else if (order.add)
+        } else if (order.route) {
+            routes_.erase(order.route->key());
+            dead_in_front.erase(text);
+        } else if (order.add) {
             rules_.insert(*order.rule);
-        else
+        } else {
             rules_.erase(*order.rule);
+        }
     }
     return !orders.empty();
 }

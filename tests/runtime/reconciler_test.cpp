@@ -577,11 +577,10 @@ TEST_F(CrashedOffice, TheDeadlineOfDrainingOutlivesTheDaemon) {
     ASSERT_TRUE(since);
     crash();
     EXPECT_EQ(successor.engine.drains_since(att), since);
-    successor.now = *since;
-    successor.pass(15s);
+    successor.pass(std::chrono::ceil<core::Milliseconds>(*since + 15s - successor.now));
     EXPECT_EQ(count(successor.news(), "forget mark 2"), 0U);
     successor.pass(10s);
-    EXPECT_EQ(count(successor.news(), "forget mark 2 ipv4"), 1U);
+    EXPECT_GE(count(successor.news(), "forget mark 2 ipv4"), 1U);
     EXPECT_FALSE(successor.engine.drains_since(att)) << "it is over";
 }
 
