@@ -70,6 +70,7 @@ def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
     def come_back():
         office.frr.restart("bfdd")
         office.frr.configure(f"bfd\n{FAST}")
+        office.frr.configure("debug bfd zebra")
         wait_for(lambda: has(["up", "up"], False), 30, what="both sessions are up again")
 
     office.forgive(CHARTER)
