@@ -9,6 +9,7 @@ from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Kernel, drivers, now_ns
 from .trial import running_office
 
 CHARTER, ATT = plan.LINES
+UNICAST, UNREACHABLE = "1", "7"  # RTN_*
 
 # who cannot be moved: the host on the LAN with its line's IPv6 address, the servers outside NAT
 PEOPLE = [
@@ -64,22 +65,22 @@ def test_a_line_that_lost_its_cable_unwatched_has_no_way_out(lab, office):
 
     def ways_out():
         return [
-            [route.get("type", "unicast") for route in Kernel(lab.router).routes(family, 1001)
+            [route.get("type", UNICAST) for route in Kernel(lab.router).routes(family, 1001)
              if route["dst"] == "default"]
             for family in (4, 6)
         ]  # fmt: skip
 
-    assert ways_out() == [["unicast"], ["unicast"]]
+    assert ways_out() == [[UNICAST], [UNICAST]]
     office.frr.kill("multihomed")
     lab.break_line(CHARTER, CABLE)
     wait_for(lambda: ways_out() == [[], []], what="the kernel has dropped both defaults")
     office.frr.restart("multihomed")
     office.frr.load(drivers.office_configuration(lab, ["probe stable-for 300"]))
-    wait_for(lambda: ways_out() == [["unreachable"], ["unreachable"]], 20,
+    wait_for(lambda: ways_out() == [[UNREACHABLE], [UNREACHABLE]], 20,
              what="both are unreachable")  # fmt: skip
     lab.heal(CHARTER)
     office.wait_up()
-    wait_for(lambda: ways_out() == [["unicast"], ["unicast"]], what="both lead out again")
+    wait_for(lambda: ways_out() == [[UNICAST], [UNICAST]], what="both lead out again")
 
 
 def refused(connector, since):
