@@ -76,6 +76,21 @@ bool mh_config_uplink_standby(const char* uplink, bool present, const struct mh_
 bool mh_config_uplink_bfd(const char* uplink, bool present, const char* profile,
                           const struct mh_out* out);
 
+/* What follows `tunnel`: numbers that were not typed are MH_DEFAULT, words NULL. tunnel: NULL for
+ * none. */
+struct mh_tunnel {
+    const char* kind; /* "6rd", "6to4" or "sit" */
+    const char* carrier;
+    const char* prefix;
+    int64_t mask_length;
+    const char* relay;
+    const char* address;
+    int64_t ttl;
+    int64_t mtu;
+};
+bool mh_config_uplink_tunnel(const char* uplink, const struct mh_tunnel* tunnel,
+                             const struct mh_out* out);
+
 /* What follows `probe`: numbers that were not typed are MH_DEFAULT, words NULL. */
 struct mh_target {
     const char* kind; /* "icmp", "tcp", "dns", "http", "https", "arp" or "nd" */

@@ -220,6 +220,22 @@ bool mh_config_uplink_probe(const char* uplink, const mh_target* target, bool pr
     });
 }
 
+bool mh_config_uplink_tunnel(const char* uplink, const mh_tunnel* tunnel, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_tunnel(config, uplink,
+                                 tunnel ? std::optional(core::TunnelWords{
+                                              .kind = tunnel->kind,
+                                              .carrier = tunnel->carrier,
+                                              .prefix = words(tunnel->prefix),
+                                              .ipv4_mask_length = number(tunnel->mask_length),
+                                              .relay = words(tunnel->relay),
+                                              .address = words(tunnel->address),
+                                              .ttl = number(tunnel->ttl),
+                                              .mtu = number(tunnel->mtu)})
+                                        : std::nullopt);
+    });
+}
+
 bool mh_config_profile(const char* profile, bool present, const mh_out* out) {
     return edit(out,
                 [&](core::Config& config) { return core::edit_profile(config, profile, present); });

@@ -66,8 +66,8 @@ Daemon::Daemon(mh_loop* loop, Paths paths)
       zebra_(loop, mh_main_privs(), *this),
       bfd_(loop, std::string(mh_main_vty_directory()) + "/bfdd.vty", [this] { on_bfd(); }),
       nat_(with_privileges), nft_monitor_(with_privileges), flows_(with_privileges),
-      sysctls_(with_privileges), table_names_(paths_.table_names),
-      engine_({zebra_, nat_, flows_, sysctls_, table_names_}, sensors(), log_to_frr),
+      sysctls_(with_privileges), table_names_(paths_.table_names), tunnels_(with_privileges),
+      engine_({zebra_, nat_, flows_, sysctls_, table_names_, tunnels_}, sensors(), log_to_frr),
       traffic_(with_privileges),
       evidence_(
           traffic_, [this](const auto& line, core::Time now) { prober_.burst(line, now); },
@@ -213,6 +213,8 @@ void Daemon::on_kernel() {
         zlog_debug("kernel: changed:%s%s%s%s%s", changes.links ? " links" : "",
                    changes.addresses ? " addresses" : "", changes.neighbours ? " neighbours" : "",
                    changes.rules ? " rules" : "", changes.routes ? " routes" : "");
+    if (changes.links || changes.addresses)
+        engine_.reconciler().suspect_tunnels();
     if (changes)
         update();
 }
@@ -268,6 +270,7 @@ void Daemon::audit() {
         zlog_warn("reading the kernel's state: %s", seen.error().what.c_str());
     engine_.reconciler().suspect_nat();
     engine_.reconciler().suspect_sysctls();
+    engine_.reconciler().suspect_tunnels();
     update();
 }
 

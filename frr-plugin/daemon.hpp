@@ -11,6 +11,7 @@
 #include "apply/nft_applier.hpp"
 #include "apply/sysctl_applier.hpp"
 #include "apply/table_names_file.hpp"
+#include "apply/tunnel_applier.hpp"
 #include "bfd_sessions.hpp"
 #include "commanded.hpp"
 #include "event_loop.hpp"
@@ -97,6 +98,7 @@ private:
     apply::ConntrackFlowApplier flows_;
     apply::ProcSysctlApplier sysctls_;
     apply::TableNamesFile table_names_;
+    apply::NetlinkTunnelApplier tunnels_;
     runtime::Engine engine_;
     apply::NftLineTrafficReader traffic_;
     runtime::Evidence evidence_;

@@ -73,4 +73,14 @@
     .name = "multihome probe profile", .node = MULTIHOME_PROFILE_NODE,                             \
     .parent_node = MULTIHOME_NODE, .prompt = "%s(config-multihome-profile)# "
 
+#define MH_TUNNEL_STR "Make the interface: a tunnel for IPv6 in the IPv4 of another uplink\n"
+#define MH_TUNNEL_CARRIER_STR                                                                      \
+    "The uplink whose IPv4 carries it\n"                                                           \
+    "Name of the uplink\n"
+#define MH_TUNNEL_NUMBERS_STR                                                                      \
+    "TTL of the IPv4 packets\n"                                                                    \
+    "TTL (default 64)\n"                                                                           \
+    "Largest IPv6 packet\n"                                                                        \
+    "Bytes (default: what the carrier's interface takes, less 20)\n"
+
 #endif /* MULTIHOMED_MULTIHOME_NODES_H */

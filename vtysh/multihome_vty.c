@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Every command of multihomed. This file and multihome_vty_probe.c are compiled into the daemon;
+ * Every command of multihomed. This file and multihome_vty_*.c are compiled into the daemon;
  * vtysh/extract_commands.py reads them to teach the same commands to vtysh, which passes the typed
  * line on to the daemon. It knows the daemon by daemon/multihome.h only.
  *
@@ -556,6 +556,7 @@ void mh_vty_init(void) {
     install_element(MULTIHOME_UPLINK_NODE, &uplink_ipv6_source_auto_cmd);
 
     mh_vty_probe_init();
+    mh_vty_tunnel_init();
 
     install_element(VIEW_NODE, &show_multihome_cmd);
     install_element(VIEW_NODE, &show_multihome_uplink_cmd);

@@ -7,6 +7,7 @@
 
 #include "core/address.hpp"
 #include "core/probing.hpp"
+#include "core/tunnel.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -157,6 +158,7 @@ struct Uplink {
     bool bfd = false;                ///< a BFD session with the gateway, through FRR's bfdd
     std::string bfd_profile;         ///< of bfdd; empty: its defaults
     bool standby = false;            ///< used when no other line is
+    std::optional<Tunnel> tunnel;    ///< makes the interface; carries IPv6
 
     bool operator==(const Uplink&) const = default;
 };

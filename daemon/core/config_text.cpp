@@ -89,6 +89,8 @@ void add_uplink(std::string& text, const Uplink& uplink) {
         text += "  description " + uplink.description + "\n";
     if (!uplink.interface.empty())
         text += "  interface " + uplink.interface + "\n";
+    if (uplink.tunnel)
+        text += "  tunnel " + to_text(*uplink.tunnel) + "\n";
     if (uplink.preference)
         text += "  preference " + std::to_string(*uplink.preference) + "\n";
     add_number(text, "weight", uplink.weight, Uplink{}.weight);
@@ -122,6 +124,34 @@ std::string to_text(const Nat& nat) {
 std::string to_text(const PrefixNat& nat) {
     return "prefix " + (nat.outside ? nat.outside->to_string() : "auto") +
            (nat.inside ? " inside " + nat.inside->to_string() : "");
+}
+
+std::string to_text(const Tunnel& tunnel) {
+    std::string text;
+    switch (tunnel.kind) {
+    case Tunnel::Kind::sixrd:
+        text = "6rd prefix " + tunnel.prefix.to_string();
+        if (tunnel.ipv4_mask_length != 0)
+            text += " ipv4-mask-length " + std::to_string(tunnel.ipv4_mask_length);
+        text += " relay " + tunnel.relay.to_string();
+        break;
+    case Tunnel::Kind::six_to_four:
+        text = "6to4";
+        if (tunnel.relay != kAnycastRelay)
+            text += " relay " + tunnel.relay.to_string();
+        break;
+    case Tunnel::Kind::sit:
+        text = "sit remote " + tunnel.relay.to_string();
+        break;
+    }
+    text += " uplink " + tunnel.carrier;
+    if (tunnel.address)
+        text += " address " + tunnel.address->to_string();
+    if (tunnel.ttl)
+        text += " ttl " + std::to_string(*tunnel.ttl);
+    if (tunnel.mtu)
+        text += " mtu " + std::to_string(*tunnel.mtu);
+    return text;
 }
 
 std::string to_text(const Failback::Class& flows) {

@@ -19,6 +19,9 @@ std::string to_text(const Nat& nat);
 /// "prefix 2001:db8::/48 inside fd00::/48"
 std::string to_text(const PrefixNat& nat);
 
+/// As it is typed behind `tunnel`: "6to4 uplink charter"
+std::string to_text(const Tunnel& tunnel);
+
 /// "udp port 5060", "esp"
 std::string to_text(const Failback::Class& flows);
 

@@ -4,6 +4,7 @@
 #include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "core/plan.hpp"
+#include "core/tunnel_plan.hpp"
 
 #include <algorithm>
 
@@ -346,6 +347,24 @@ Desired make_desired(const Config& config, const std::vector<Line>& lines, const
             .gateways = plan_gateways(lines)};
 }
 
+/// Carriers are judged before the tunnels that they carry.
+std::map<ProbeKey, Health> judge_lines(const std::vector<Line>& lines, const Observation& seen,
+                                       const History& history, Time now) {
+    std::map<ProbeKey, Health> health;
+    const auto proven = count_proven(lines, history);
+    std::vector<const Line*> all;
+    for (const Line& line : lines)
+        all.push_back(&line);
+    const auto verdicts = verdicts_of(all, seen);
+    for (const bool tunnels : {false, true})
+        for (const Line& line : lines)
+            if (line.uplink->tunnel.has_value() == tunnels)
+                health[line.key()] = health_of(line, proven[line.family],
+                                               with_carrier(line, verdicts.at(line.key()), health),
+                                               seen, history, now);
+    return health;
+}
+
 } // namespace
 
 Decision decide(const Config& config, const Observation& seen, const History& history, Time now) {
@@ -360,15 +379,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     const auto lines = survey(config, decision.history.tables, decision.history.marks, seen,
                               decision.history.gateways, decision.history.prefixes);
 
-    std::map<ProbeKey, Health> health;
-    const auto proven = count_proven(lines, history);
-    std::vector<const Line*> all;
-    for (const Line& line : lines)
-        all.push_back(&line);
-    const auto verdicts = verdicts_of(all, seen);
-    for (const Line& line : lines)
-        health[line.key()] =
-            health_of(line, proven[line.family], verdicts.at(line.key()), seen, history, now);
+    auto health = judge_lines(lines, seen, history, now);
     const ChoicePolicy policy = policy_of(config, history, now);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;
@@ -399,6 +410,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     collect_stale(decision, choices, config.mark_mask);
     collect_gone(decision);
     decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
+    decision.desired.tunnels = plan_tunnels(config, seen);
     plan_dead(decision.desired.nat, lines, health, choices);
     return decision;
 }

@@ -17,13 +17,6 @@ const char* family_words(Family family) {
     return family == Family::v4 ? "IPv4" : "IPv6";
 }
 
-Result<Address> typed_address(const std::string& text, Family family) {
-    const auto address = parse_address(text);
-    if (!address || family_of(*address) != family)
-        return Error{0, quoted(text) + " is not an " + family_words(family) + " address"};
-    return *address;
-}
-
 /// Adds to or takes from a sorted list without duplicates.
 Refusal edit_prefixes(std::vector<Prefix>& list, const Prefix& prefix, bool present) {
     const auto place = std::ranges::lower_bound(list, prefix);
@@ -105,6 +98,13 @@ Result<Nat> typed_nat(const NatWords& words, Family family) {
 }
 
 } // namespace
+
+Result<Address> typed_address(const std::string& text, Family family) {
+    const auto address = parse_address(text);
+    if (!address || family_of(*address) != family)
+        return Error{0, quoted(text) + " is not an " + family_words(family) + " address"};
+    return *address;
+}
 
 Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family) {
     if (const auto prefix = Prefix::parse(text);

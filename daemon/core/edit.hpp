@@ -76,6 +76,20 @@ Refusal edit_delegation(Config& config, const std::string& uplink, bool present,
 /// Used when no other line is.
 Refusal edit_standby(Config& config, const std::string& uplink, bool present);
 
+/// What follows `tunnel`; which words a kind has, edit_tunnel() says when they do not fit.
+struct TunnelWords {
+    std::string kind;                                   ///< 6rd, 6to4, sit
+    std::string carrier;                                ///< an uplink; it may be typed later
+    std::optional<std::string> prefix = {};             ///< 6rd
+    std::optional<std::uint32_t> ipv4_mask_length = {}; ///< 6rd
+    std::optional<std::string> relay = {};              ///< sit: the other end
+    std::optional<std::string> address = {};            ///< sit: "X:X::X:X/M", on the interface
+    std::optional<std::uint32_t> ttl = {};
+    std::optional<std::uint32_t> mtu = {};
+};
+Refusal edit_tunnel(Config& config, const std::string& uplink,
+                    const std::optional<TunnelWords>& tunnel);
+
 /// What follows `probe`; which words a kind has, edit_probe_target() says when they do not fit.
 struct TargetWords {
     std::string kind;                           ///< icmp, tcp, dns, http, https, arp, nd

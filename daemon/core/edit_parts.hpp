@@ -22,7 +22,8 @@ Refusal with_uplink(Config& config, const std::string& name, Change change) {
     return change(*found);
 }
 
-/// The prefix that these words mean, of any family unless one is given.
+/// The address, or the prefix (of any family unless one is given), that these words mean.
+Result<Address> typed_address(const std::string& text, Family family);
 Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family);
 
 /// Why the value is none for this number.

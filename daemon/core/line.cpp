@@ -3,6 +3,7 @@
 
 #include "core/prefix_nat.hpp"
 #include "core/sources.hpp"
+#include "core/tunnel_plan.hpp"
 
 #include <algorithm>
 #include <map>
@@ -11,10 +12,6 @@
 namespace multihomed::core {
 
 namespace {
-
-bool is_usable(const InterfaceAddress& own) {
-    return !own.tentative && !is_link_local(own.address) && !own.address.is_loopback();
-}
 
 const char* family_words(Family family) {
     return family == Family::v4 ? "IPv4" : "IPv6";
@@ -49,8 +46,10 @@ bool has_address(const Interface& interface, Family family) {
 
 /// A broadcast interface needs a gateway to be of use in a family; without one, nothing was meant.
 bool is_wanted(const Uplink& uplink, Family family, const Interface* interface) {
-    if (has_configuration(uplink, family))
+    if (has_configuration(uplink, family) || (uplink.tunnel && family == Family::v6))
         return true;
+    if (uplink.tunnel)
+        return false;
     if (interface && interface->point_to_point && has_address(*interface, family))
         return true;
     return family == Family::v4 && !has_configuration(uplink, Family::v6) &&
@@ -263,9 +262,20 @@ void sort_unique(std::vector<Prefix>& prefixes) {
     prefixes.erase(rest.begin(), rest.end());
 }
 
+/// What a tunnel's line has whether its interface is there or not.
+void add_tunnel(Line& line, const TunnelView& tunnel) {
+    if (line.family != Family::v6)
+        return;
+    if (tunnel.delegated)
+        line.assigned.push_back(*tunnel.delegated);
+    if (tunnel.gateway && !line.gateway)
+        line.gateway = tunnel.gateway;
+}
+
 void judge_readiness(Line& line, const Interface* interface, const Observation& seen,
                      const Bearers& bearers, const std::optional<Blocked>& untranslatable) {
-    line.blocked = check_interface(*line.uplink, interface);
+    if (!line.blocked)
+        line.blocked = check_interface(*line.uplink, interface);
     if (!interface)
         return;
     line.probe_source = find_probe_source(line, seen);
@@ -283,6 +293,11 @@ const Interface* find_interface(const Observation& seen, const std::string& name
 }
 
 } // namespace
+
+bool is_usable(const InterfaceAddress& own) {
+    return !own.tentative && !is_link_local(own.address) && !own.address.is_loopback() &&
+           !is_compatible(own.address);
+}
 
 Nexthop Line::nexthop() const {
     return {.ifindex = ifindex,
@@ -345,16 +360,23 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
                 add_interface(line, *interface);
                 add_gateway(line, *interface, gateways);
             }
+            if (uplink.tunnel)
+                add_tunnel(line, view_tunnel(config, uplink, seen));
             sort_unique(line.subnets);
         }
     }
     add_shared_sources(lines);
     const Bearers bearers = bearers_of(seen);
-    for (Line& line : lines) {
-        const auto untranslatable = resolve_prefix_nats(line, lines, config, seen);
-        judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers,
-                        untranslatable);
-    }
+    for (const bool tunnels : {false, true}) // after those that carry them
+        for (Line& line : lines) {
+            if (line.uplink->tunnel.has_value() != tunnels)
+                continue;
+            if (tunnels && !line.uplink->shutdown)
+                line.blocked = check_tunnel(config, line, lines, seen);
+            const auto untranslatable = resolve_prefix_nats(line, lines, config, seen);
+            judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers,
+                            untranslatable);
+        }
     bind_sources(lines);
     return lines;
 }

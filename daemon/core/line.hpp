@@ -34,7 +34,8 @@ struct Line {
     std::vector<Address> addresses;
     /// What the interface connects: subnets, and the peers of point-to-point addresses.
     std::vector<Prefix> subnets;
-    /// What is its own without being connected: configured prefixes, and delegated ones.
+    /// What is its own without being connected: configured prefixes, delegated ones, and that of a
+    /// tunnel.
     std::vector<Prefix> assigned;
     std::vector<KnownPrefix> delegated; ///< with those that are gone
     /// Every source that belongs to this line: connected and assigned; sorted, unique.
@@ -51,6 +52,9 @@ struct Line {
     ProbeKey key() const { return {uplink->name, family}; }
     Nexthop nexthop() const;
 };
+
+/// May it be used as a source towards the Internet?
+bool is_usable(const InterfaceAddress& own);
 
 /// Table of each uplink, by name.
 using Tables = std::map<std::string, std::uint32_t>;

@@ -39,6 +39,7 @@ struct Interface {
     bool loopback = false;
     bool point_to_point = false; ///< IFF_POINTOPOINT, or IFF_NOARP: no neighbour to resolve
     std::uint32_t mtu = 0;
+    std::string alias = {}; ///< a text that anybody may give it
     std::vector<InterfaceAddress> addresses;
 
     bool operator==(const Interface&) const = default;

@@ -346,7 +346,8 @@ std::vector<ProbeTarget> probe_targets(const Line& line) {
             targets.push_back(
                 {.kind = target.kind, .address = *line.gateway, .interval = target.interval});
     }
-    if (targets.empty() && line.gateway)
+    // A relay has no address of the kind that stands for it.
+    if (targets.empty() && line.gateway && !is_compatible(*line.gateway))
         targets.push_back({.kind = ProbeTarget::Kind::icmp, .address = *line.gateway});
     return targets;
 }

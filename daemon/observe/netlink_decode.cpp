@@ -52,6 +52,7 @@ Message decode_link(Bytes payload, bool gone) {
     link.interface.loopback = (flags & IFF_LOOPBACK) != 0;
     link.interface.point_to_point = (flags & (IFF_POINTOPOINT | IFF_NOARP)) != 0;
     link.interface.mtu = attributes.u32(IFLA_MTU).value_or(0);
+    link.interface.alias = attributes.text(IFLA_IFALIAS);
     return link;
 }
 

@@ -161,6 +161,7 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     flows_.sweep_again(seen, wanted_.desired.nat, now);
     write_names(now);
     write_sysctls(now);
+    settle_tunnels(now);
     const bool translated = settle_nat(seen, now, Dead::as_applied);
     flows_.forget_untranslated(now);
     const core::KernelIndex kernel(seen);
@@ -172,10 +173,14 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
         flows_.forget_stale(wanted_.stale, seen, now);
     if (const auto due = flows_.next_deadline())
         wake(*due);
+    // Without zebra there is nothing that a tunnel could be removed after.
+    if (!seen.dataplane.connected)
+        (void)remove_tunnels(seen, now);
     if (stands) {
         (void)settle_nat(seen, now, Dead::as_wanted);
         adopt_leftovers(seen);
-        const bool cleared = remove_rules(kernel, now) && remove_routes(kernel, now);
+        const bool cleared =
+            remove_rules(kernel, now) && remove_routes(kernel, now) && remove_tunnels(seen, now);
         settled_ = cleared && missing_ == 0 && !nat_lingers_ && flows_.settled() &&
                    failures_.size() == failures_.count(kNamesObject);
     }
@@ -249,6 +254,23 @@ void Reconciler::write_sysctls(Time now) {
     sysctl_retry_.reset();
     if (!result)
         wake(sysctl_retry_.emplace(now + kRetry));
+}
+
+void Reconciler::settle_tunnels(Time now) {
+    for (const auto& [object, result] : tunnels_.settle(wanted_.desired.tunnels, now))
+        record(object, result);
+    if (const auto due = tunnels_.next_deadline())
+        wake(*due);
+}
+
+/// True once no tunnel of ours is there that nobody wants.
+bool Reconciler::remove_tunnels(const core::Observation& seen, Time now) {
+    const auto removal = tunnels_.remove_unwanted(wanted_.desired.tunnels, seen);
+    for (const auto& [object, result] : removal.outcomes)
+        record(object, result);
+    if (!removal.complete)
+        wake(now + kRetry);
+    return removal.complete;
 }
 
 bool Reconciler::settle_nat(const core::Observation& seen, Time now, Dead dead) {

@@ -6,8 +6,8 @@
 // change must reach the kernel; a stage that is not settled ends the step, and the kernel's own
 // report of what it holds starts the next one:
 //
-//   names, sysctls -> NAT and guard -> routes -> rules -> stale flows -> who has to be told that
-//   a line is dead -> removal of rules, of routes
+//   names, sysctls, tunnels -> NAT and guard -> routes -> rules -> stale flows -> who has to be
+//   told that a line is dead -> removal of rules, of routes, of tunnels
 //
 // NAT and guard come first because they depend on configuration and addresses only, never on a
 // line's state: a line that has them before any route leads to it cannot leak an untranslated
@@ -25,12 +25,14 @@
 #include "apply/routing_applier.hpp"
 #include "apply/sysctl_applier.hpp"
 #include "apply/table_names_file.hpp"
+#include "apply/tunnel_applier.hpp"
 #include "core/decide.hpp"
 #include "core/kernel_view.hpp"
 #include "core/lower.hpp"
 #include "runtime/flow_debts.hpp"
 #include "runtime/log.hpp"
 #include "runtime/nexthop_groups.hpp"
+#include "runtime/tunnels.hpp"
 
 #include <map>
 #include <optional>
@@ -46,6 +48,7 @@ struct Appliers {
     apply::FlowApplier& flows;
     apply::SysctlApplier& sysctls;
     apply::TableNameApplier& table_names;
+    apply::TunnelApplier& tunnels;
 };
 
 /// What has become of one route or rule.
@@ -71,7 +74,7 @@ struct Wanted {
 class Reconciler {
 public:
     Reconciler(Appliers appliers, Log log)
-        : appliers_(appliers), log_(log), flows_(appliers.flows, log) {}
+        : appliers_(appliers), log_(log), flows_(appliers.flows, log), tunnels_(appliers.tunnels) {}
 
     /// A new wanted world; counts as a new generation if it differs.
     void want(Wanted wanted);
@@ -89,6 +92,8 @@ public:
     void suspect_nat() { nat_suspect_ = true; }
     /// Sysctls are not announced when somebody changes them: look at the next step().
     void suspect_sysctls() { sysctls_suspect_ = true; }
+    /// An interface, or an address of one, is another one than before.
+    void suspect_tunnels() { tunnels_.suspect(); }
 
     /// The applier of flows has something to tell; the next step() acts on it.
     void collect_flows(Time now) { flows_.collect(now); }
@@ -115,6 +120,8 @@ public:
 private:
     void write_names(Time now);
     void write_sysctls(Time now);
+    void settle_tunnels(Time now);
+    bool remove_tunnels(const core::Observation& seen, Time now);
     enum class Dead : std::uint8_t { as_applied, as_wanted };
     bool settle_nat(const core::Observation& seen, Time now, Dead dead);
     bool is_under_way(const std::string& interface, Time now);
@@ -162,6 +169,7 @@ private:
     std::vector<core::Sysctl> written_sysctls_;
     bool sysctls_suspect_ = true;
     std::optional<Time> sysctl_retry_;
+    Tunnels tunnels_;
     std::map<std::string, std::string> failures_; ///< by object
     std::optional<Time> deadline_;
 };

@@ -5,6 +5,7 @@
 
 #include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
+#include "core/tunnel_plan.hpp"
 #include "runtime/status_parts.hpp"
 
 #include <cmath>
@@ -257,6 +258,20 @@ void add_transitions(status::Uplink& to, const Engine& engine, Time now) {
     }
 }
 
+void fill(status::Tunnel& to, const core::Uplink& uplink, const Engine& engine) {
+    const auto view = core::view_tunnel(engine.config(), uplink, engine.observation());
+    to.set_configured(core::to_text(*uplink.tunnel));
+    to.set_carrier(uplink.tunnel->carrier);
+    to.set_remote(uplink.tunnel->relay.to_string());
+    to.set_reason(view.reason);
+    if (view.delegated)
+        to.set_prefix(view.delegated->to_string());
+    if (!view.wanted)
+        return;
+    to.set_local(view.wanted->local.to_string());
+    to.set_mtu(view.wanted->mtu);
+}
+
 void fill(status::Uplink& to, const core::Uplink& from) {
     to.set_name(from.name);
     to.set_description(from.description);
@@ -303,6 +318,8 @@ status::Uplinks uplinks(const Engine& engine, const std::optional<std::string>& 
             continue;
         status::Uplink& to = *all.add_uplinks();
         fill(to, uplink);
+        if (uplink.tunnel)
+            fill(*to.mutable_tunnel(), uplink, engine);
         for (const core::LineReport& report : engine.decision().lines) {
             if (report.line.uplink->name != uplink.name)
                 continue;

@@ -234,6 +234,14 @@ std::string history_text(const status::Uplink& uplink) {
     return text;
 }
 
+std::string tunnel_text(const status::Tunnel& tunnel) {
+    if (!tunnel.reason().empty())
+        return "none: " + tunnel.reason();
+    std::string text = tunnel.local() + " to " + tunnel.remote() + " over " + tunnel.carrier() +
+                       ", mtu " + count_text(tunnel.mtu());
+    return tunnel.prefix().empty() ? text : text + ", prefix " + tunnel.prefix();
+}
+
 std::string uplink_text(const status::Uplink& uplink) {
     std::string text = wrap("Uplink " + uplink.name() + (uplink.description().empty() ? "" : ": "),
                             uplink.description(), 2);
@@ -245,6 +253,8 @@ std::string uplink_text(const status::Uplink& uplink) {
     if (uplink.standby())
         facts += ", standby";
     text += wrap("  ", facts, 4);
+    if (uplink.has_tunnel())
+        text += wrap("  tunnel ", tunnel_text(uplink.tunnel()), 4);
     for (const status::LineDetail& detail : uplink.lines())
         text += detail_text(detail);
     return text + history_text(uplink);

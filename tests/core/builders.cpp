@@ -26,7 +26,8 @@ constexpr std::uint8_t kUnreachable = 7;
 core::Interface interface_with(const std::string& name, std::uint32_t index,
                                std::initializer_list<const char*> addresses) {
     core::Interface interface {
-        .index = index, .name = name, .up = true, .carrier = true, .mtu = 1500, .addresses = {}
+        .index = index, .name = name, .up = true, .carrier = true, .mtu = 1500, .alias = {},
+        .addresses = {}
     };
     for (const char* text : addresses)
         interface.addresses.push_back(interface_address(text));

@@ -261,6 +261,48 @@ std::vector<core::Sysctl> FakeSysctls::missing(const std::vector<core::Sysctl>& 
     return missing;
 }
 
+core::Result<void> FakeTunnels::establish(const core::TunnelPlan& plan) {
+    if (!fault.empty())
+        return failure(fault);
+    const auto stands = held.find(plan.interface);
+    if (stands != held.end() && stands->second == plan)
+        return {};
+    journal_.push_back("tunnel " + plan.interface + " local " + plan.local.to_string() +
+                       (plan.address ? " address " + plan.address->to_string() : ""));
+    held[plan.interface] = plan;
+    core::Interface made{.index = ++last_index_,
+                         .name = plan.interface,
+                         .up = true,
+                         .carrier = true,
+                         .point_to_point = true,
+                         .mtu = plan.mtu,
+                         .alias = core::tunnel_alias(plan.uplink),
+                         .addresses = {}};
+    if (plan.address)
+        made.addresses.push_back(
+            {.address = plan.address->address, .prefix_length = plan.address->length, .peer = {}});
+    interfaces[plan.interface] = made;
+    return {};
+}
+
+core::Result<void> FakeTunnels::remove(const std::string& interface) {
+    if (!fault.empty())
+        return failure(fault);
+    journal_.push_back("remove tunnel " + interface);
+    held.erase(interface);
+    interfaces.erase(interface);
+    return {};
+}
+
+bool FakeTunnels::report(core::Observation& seen) {
+    const auto before = seen.interfaces;
+    std::erase_if(seen.interfaces,
+                  [](const auto& entry) { return core::is_tunnel_alias(entry.second.alias); });
+    for (const auto& [name, interface] : interfaces)
+        seen.interfaces[name] = interface;
+    return seen.interfaces != before;
+}
+
 core::Result<void> FakeTableNames::apply(const std::vector<core::TableName>& names) {
     if (!fault.empty())
         return failure(fault);

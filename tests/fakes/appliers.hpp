@@ -125,6 +125,26 @@ private:
     apply::SysctlHolds holds_;
 };
 
+/// Makes interfaces that report() shows: up, with alias and address.
+class FakeTunnels final : public apply::TunnelApplier {
+public:
+    explicit FakeTunnels(Journal& journal) : journal_(journal) {}
+
+    core::Result<void> establish(const core::TunnelPlan& plan) override;
+    core::Result<void> remove(const std::string& interface) override;
+
+    /// What the kernel would show of them, and of none that was removed. True if it is news.
+    bool report(core::Observation& seen);
+
+    std::string fault; ///< every call fails with this while it is not empty
+    std::map<std::string, core::TunnelPlan> held;
+    std::map<std::string, core::Interface> interfaces;
+
+private:
+    Journal& journal_;
+    std::uint32_t last_index_ = 1000;
+};
+
 class FakeTableNames final : public apply::TableNameApplier {
 public:
     core::Result<void> apply(const std::vector<core::TableName>& names) override;

@@ -21,7 +21,7 @@ runtime::Sensors sensors_of(World& world) {
 
 World::World()
     : config(office_config()),
-      engine({zebra, nat, flows, sysctls, names}, sensors_of(*this),
+      engine({zebra, nat, flows, sysctls, names, tunnels}, sensors_of(*this),
              [this](runtime::Level, const std::string& text) { log.push_back(text); }) {
     config.enabled = true;
     seen() = office();
@@ -38,7 +38,8 @@ void World::turn() {
     constexpr int kEnough = 50;
     for (int i = 0; i < kEnough; ++i) {
         update();
-        if (!zebra.deliver() && !flows.has_news())
+        const bool tunnel_news = tunnels.report(seen());
+        if (!zebra.deliver() && !flows.has_news() && !tunnel_news)
             return;
     }
     journal.push_back("it never comes to rest");

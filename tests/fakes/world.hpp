@@ -28,6 +28,7 @@ public:
     FakeFlows flows{journal};
     FakeSysctls sysctls{journal};
     FakeTableNames names;
+    FakeTunnels tunnels{journal};
     std::map<core::ProbeKey, std::vector<core::TargetFigures>> figures;
     std::vector<std::string> log;
     core::Config config;

@@ -83,6 +83,8 @@ public:
             return edit_failback(config, word(0), number(1));
         case 'c':
             return edit_failback_class(config, word_[0], number(1), !has(2));
+        case 'y':
+            return edit_tunnel(config, word_[0], tunnel());
         default:
             return edit_number(
                 config, word_[0],
@@ -100,6 +102,18 @@ private:
         if (!has(i))
             return std::nullopt;
         return static_cast<std::uint32_t>(std::strtoul(word_[i].c_str(), nullptr, 10));
+    }
+    std::optional<core::TunnelWords> tunnel() const {
+        if (!has(1))
+            return std::nullopt;
+        return core::TunnelWords{.kind = word_[1],
+                                 .carrier = word_[2],
+                                 .prefix = word(3),
+                                 .ipv4_mask_length = number(4),
+                                 .relay = word(5),
+                                 .address = word(6),
+                                 .ttl = number(7),
+                                 .mtu = number(8)};
     }
     /// Lower case for IPv4, upper case for IPv6: gateway, translation, source.
     std::optional<Family> family_of_command() const {

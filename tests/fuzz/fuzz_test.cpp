@@ -57,7 +57,9 @@ TEST(Fuzz, Config) {
          input("b5000\nr500\nlwithdraw\nuatt\nuatt no\nuatt\n\x01"
                "att 7\n\x02"
                "att 300\n"
-               "satt\nTatt masquerade\nnfd00::/8 no\npatt 2001:db8::9\n")},
+               "satt\nTatt masquerade\nnfd00::/8 no\npatt 2001:db8::9\n"),
+         input("usix\nysix 6rd att 2001:db8::/32 8 192.0.2.1\nysix\n"
+               "ysix 6to4 att\n")},
         config_target, kSlow);
 }
 
