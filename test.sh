@@ -7,16 +7,18 @@
 #   commands   every command of stock vtysh is still in ours
 #   python     tests/**/test_*.py: lab, zebra module and client, installation, frrinit
 #   topotests  topotests/, in FRR's own framework
+#   kernel     those of topotests/ that need Debian's stock kernel (tunnels, VLANs), under that kernel
+#              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says so
 # A part that crashes, cannot be built or has no test counts as failed. Traffic and daemons stay in
 # namespaces of the tests; the machine's own frr is not touched.
 #
-# Builds in build/ and build-unit/ (MULTIHOME_BUILD_ROOT puts them elsewhere).
+# Builds in build/ and build-unit/ (MULTIHOME_BUILD_ROOT puts them, and build-kernel/, elsewhere).
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 top=$PWD
 root=${MULTIHOME_BUILD_ROOT:-$top}
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(unit commands python topotests)
+[ ${#parts[@]} -gt 0 ] || parts=(unit commands python topotests kernel)
 
 passed=0
 failed=0
@@ -57,15 +59,15 @@ build() { # build <dir> <option>...
 
 for part in "${parts[@]}"; do
     case $part in
-    unit | commands | python | topotests) ;;
-    *) give_up "there is no part \"$part\": unit, commands, python, topotests" ;;
+    unit | commands | python | topotests | kernel) ;;
+    *) give_up "there is no part \"$part\": unit, commands, python, topotests, kernel" ;;
     esac
 done
 [ "$(id -u)" = 0 ] || give_up "root is needed, for network namespaces"
 "$top/tools/setup.sh" || give_up "the packages needed could not be installed"
 
 export MULTIHOME_BUILD=$root/build
-if wants commands || wants python || wants topotests; then
+if wants commands || wants python || wants topotests || wants kernel; then
     MULTIHOME_FRR_SOURCE=$("$top/tools/frr-headers.sh") || give_up "no FRR headers"
     export MULTIHOME_FRR_SOURCE
     build "$MULTIHOME_BUILD" -DMULTIHOME_LAB=ON || give_up "the build failed"
@@ -107,19 +109,38 @@ if wants commands; then
     if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
 fi
 
+count_pytest() { # count_pytest <part> <exit status>
+    local counts
+    # no result file: it crashed
+    counts=$(/usr/bin/python3 "$top/tools/junit_counts.py" "$results/$1.xml" "$2") || counts="0 1"
+    # shellcheck disable=SC2086
+    count "$1" $counts
+}
+
 run_pytest() { # run_pytest <part> <directory> <argument>...
-    local part=$1 directory=$2 status
+    local part=$1 directory=$2
     shift 2
     say "$part tests"
     (cd "$top/$directory" && /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/$part.xml" "$@")
+    count_pytest "$part" $?
+}
+
+# One start of the guest for all of them: there, everything takes ten times as long.
+run_kernel() {
+    local status
+    say "kernel tests"
+    export MULTIHOME_KERNEL_STATE=$root/build-kernel
+    if ! "$top/tools/run-in-kernel.sh" --prepare; then
+        say "kernel: NOT TESTED: QEMU or Debian's kernel cannot be had here, so tunnels and VLANs were not tried"
+        return
+    fi
+    (cd "$top/topotests" && MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results "$top/tools/run-in-kernel.sh" \
+        /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/kernel.xml" kernel_*)
     status=$?
-    local counts
-    # no result file: it crashed
-    counts=$(/usr/bin/python3 "$top/tools/junit_counts.py" "$results/$part.xml" $status) || counts="0 1"
-    # shellcheck disable=SC2086
-    count "$part" $counts
+    count_pytest kernel $status
 }
 
 if wants python; then run_pytest python tests .; fi
 if wants topotests; then run_pytest topotests topotests .; fi
+if wants kernel; then run_kernel; fi
 finish

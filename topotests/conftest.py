@@ -7,6 +7,8 @@ our build directory.  The framework's files stay as they are; what differs is re
  - the distribution's package lacks some daemons that the environment check insists on;
  - the machine's own sysctls are left alone, and only processes of our own dead runs are ended (the
    framework would end those of any other run, living ones too);
+ - the sysctls of a new namespace are set by one command, not by two for each: under emulation, that is
+   most of the time that a topology takes to start;
  - multihomed is one more daemon of the router, vtysh is ours (multihome.py).
 Then FRR's conftest is loaded as if it stood here, with all its options.
 """
@@ -14,10 +16,12 @@ Then FRR's conftest is loaded as if it stood here, with all its options.
 import importlib.util
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import pytest
 
@@ -27,6 +31,9 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from lab.ledger import end_processes, start_time  # noqa: E402
 
 _RUN_MARK = "MULTIHOME_TOPOTEST_RUN"
+
+# They need what only a distribution's kernel has: ./test.sh kernel runs them under Debian's.
+collect_ignore_glob = [] if os.environ.get("MULTIHOME_STOCK_KERNEL") else ["kernel_*"]
 
 
 def _framework():
@@ -83,6 +90,25 @@ def _is_dead(run):
     return start_time(int(pid)) != int(started)
 
 
+def _set_at_once(topotest):
+    """fix_netns_limits() with the same values; they are lists, numbers or text."""
+    one_by_one = topotest.fix_netns_limits
+
+    def fix_netns_limits(namespace):
+        wanted = []
+
+        def collect(_, variable, value, raises=False):
+            del raises
+            values = value if isinstance(value, list) else [value]
+            wanted.append(shlex.quote(f"{variable}={' '.join(map(str, values))}"))
+
+        with mock.patch.multiple(topotest, sysctl_assure=collect, sysctl_atleast=collect):
+            one_by_one(namespace)
+        namespace.cmd_status(f"sysctl -q -e -w {' '.join(wanted)}")
+
+    topotest.fix_netns_limits = fix_netns_limits
+
+
 def _adapt_framework(path):
     sys.path.insert(0, str(path))
     from lib import micronet_compat, topogen, topotest
@@ -92,6 +118,7 @@ def _adapt_framework(path):
     topotest.module_present = topotest.module_present_linux = _module_present
     topotest.fix_host_limits = lambda: None
     topogen.diagnose_env = _diagnose_environment
+    _set_at_once(topotest)
     micronet_compat.cleanup_previous = lambda: _end_runs(_is_dead)
     micronet_compat.cleanup_current = lambda: _end_runs(lambda other: other == run)
 
