@@ -32,6 +32,11 @@ bool is_same_target(const ProbeTarget& one, const ProbeTarget& other) {
     return one == same;
 }
 
+const Advertise* find_advertise(const Config& config, const std::string& interface) {
+    const auto found = std::ranges::find(config.advertise, interface, &Advertise::interface);
+    return found == config.advertise.end() ? nullptr : &*found;
+}
+
 const ProbeProfile* find_profile(const Config& config, const std::string& name) {
     const auto found = std::ranges::find(config.profiles, name, &ProbeProfile::name);
     return found == config.profiles.end() ? nullptr : &*found;

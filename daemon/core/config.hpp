@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/advertise_config.hpp"
 #include "core/probing.hpp"
 #include "core/tunnel.hpp"
 
@@ -204,6 +205,7 @@ struct Config {
     std::vector<Prefix> internal;
     std::vector<Uplink> uplinks;        ///< in the order typed
     std::vector<ProbeProfile> profiles; ///< in the order typed
+    std::vector<Advertise> advertise;   ///< in the order typed
     Failback failback;
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
@@ -222,6 +224,7 @@ Nat nat_of(const Uplink& uplink, Family family);
 std::uint32_t preference_of(const Uplink& uplink);
 /// The numbers in force for an uplink.
 Probing probing_of(const Config& config, const Uplink& uplink);
+const Advertise* find_advertise(const Config& config, const std::string& interface);
 const ProbeProfile* find_profile(const Config& config, const std::string& name);
 const Uplink* find_uplink(const Config& config, const std::string& name);
 

@@ -106,6 +106,30 @@ void add_uplink(std::string& text, const Uplink& uplink) {
     text += " exit\n";
 }
 
+void add_advertise(std::string& text, const Advertise& typed) {
+    text += " ipv6 advertise " + typed.interface + "\n";
+    for (std::size_t i = 0; i < kAdvertiseNumbers; ++i)
+        if (const auto& value = typed.numbers[i])
+            text += std::string("  ") + range_of(static_cast<AdvertiseNumber>(i)).words + " " +
+                    std::to_string(*value) + "\n";
+    if (typed.preference != RouterPreference::medium)
+        text += std::string("  router-preference ") + to_string(typed.preference) + "\n";
+    for (const Resolver& resolver : typed.resolvers)
+        text += "  rdnss " + resolver.address.to_string() +
+                (resolver.uplink.empty() ? "" : " uplink " + resolver.uplink) + "\n";
+    for (const std::string& domain : typed.domains)
+        text += "  dnssl " + domain + "\n";
+    if (typed[AdvertiseFlag::managed])
+        text += "  managed-config-flag\n";
+    if (typed[AdvertiseFlag::other])
+        text += "  other-config-flag\n";
+    if (typed[AdvertiseFlag::prefer_carrying])
+        text += "  prefer-carrying\n";
+    if (typed[AdvertiseFlag::shutdown])
+        text += "  shutdown\n";
+    text += " exit\n";
+}
+
 } // namespace
 
 std::string to_text(const Nat& nat) {
@@ -210,6 +234,8 @@ std::string to_text(const Config& config) {
         add_profile(text, profile);
     for (const Uplink& uplink : config.uplinks)
         add_uplink(text, uplink);
+    for (const Advertise& typed : config.advertise)
+        add_advertise(text, typed);
     return text + "exit\n!\n";
 }
 

@@ -365,6 +365,16 @@ std::map<ProbeKey, Health> judge_lines(const std::vector<Line>& lines, const Obs
     return health;
 }
 
+void add_advertising(Decision& decision, const Config& config, const Observation& seen,
+                     const History& history, Time now) {
+    Advertising advertising =
+        plan_advertisements(config, seen, decision.lines, history.advertised, now);
+    decision.desired.advertise = std::move(advertising.plans);
+    decision.advertise = std::move(advertising.reports);
+    decision.history.advertised = std::move(advertising.told);
+    wake_at(decision, advertising.next_deadline, now);
+}
+
 } // namespace
 
 Decision decide(const Config& config, const Observation& seen, const History& history, Time now) {
@@ -412,6 +422,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
     decision.desired.tunnels = plan_tunnels(config, seen);
     plan_dead(decision.desired.nat, lines, health, choices);
+    add_advertising(decision, config, seen, history, now);
     return decision;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "core/address_range.hpp"
+#include "core/advertise.hpp"
 #include "core/choice.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
@@ -73,6 +74,7 @@ struct History {
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
     /// of lines that are gone. Erased by whoever has forgotten them.
     std::vector<StaleFlows> vanished;
+    AdvertisedPrefixes advertised;
     /// The operator wants the preferred line back, this once, although nothing fails back.
     bool fails_back = false;
 };
@@ -99,6 +101,7 @@ struct Decision {
     PerFamily<std::string> choice_reason;
     std::vector<StaleFlows> stale;
     std::vector<Transition> transitions;
+    std::vector<AdvertiseReport> advertise; ///< of each of Desired::advertise
     std::optional<Time> next_deadline;
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/address.hpp"
+#include "core/advertisement.hpp"
 #include "core/config.hpp"
 #include "core/observation.hpp"
 
@@ -164,6 +165,7 @@ struct Desired {
     std::vector<BfdPlan> bfd = {};        ///< sorted by key
     std::vector<NeighbourKey> gateways;   ///< sorted; whose neighbour entries are followed
     std::vector<TunnelPlan> tunnels = {}; ///< sorted by interface
+    std::vector<AdvertisePlan> advertise = {}; ///< in the order of the configuration
 
     bool operator==(const Desired&) const = default;
 };

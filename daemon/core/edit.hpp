@@ -127,4 +127,19 @@ Refusal edit_failback(Config& config, const std::optional<std::string>& policy,
 Refusal edit_failback_class(Config& config, const std::string& protocol,
                             std::optional<std::uint32_t> port, bool present);
 
+/// `ipv6 advertise IFNAME`
+Refusal edit_advertise(Config& config, const std::string& interface, bool present);
+Refusal edit_advertise_number(Config& config, const std::string& interface, AdvertiseNumber number,
+                              std::optional<std::uint32_t> value);
+Refusal edit_advertise_flag(Config& config, const std::string& interface, AdvertiseFlag flag,
+                            bool present);
+/// "low", "medium" or "high"; absent: medium
+Refusal edit_router_preference(Config& config, const std::string& interface,
+                               const std::optional<std::string>& preference);
+/// A DNS server, which may follow an uplink that may be typed later.
+Refusal edit_rdnss(Config& config, const std::string& interface, const std::string& address,
+                   const std::optional<std::string>& uplink, bool present);
+Refusal edit_dnssl(Config& config, const std::string& interface, const std::string& name,
+                   bool present);
+
 } // namespace multihomed::core

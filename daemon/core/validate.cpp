@@ -53,6 +53,14 @@ bool touches_unroutable(const Prefix& prefix) {
         kUnroutable, [&](const char* text) { return Prefix::parse(text)->overlaps(prefix); });
 }
 
+std::optional<std::string> refuse_interface_name(const std::string& interface) {
+    const auto bad = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == '"' || c == ':'; };
+    if (interface.empty() || interface.size() > kMaxInterfaceName ||
+        std::ranges::any_of(interface, bad) || interface == "." || interface == "..")
+        return quoted(interface) + " cannot be the name of an interface (1 to 15 characters)";
+    return std::nullopt;
+}
+
 } // namespace
 
 std::optional<std::string> refuse_uplink_name(const Config& config, const std::string& name) {
@@ -77,15 +85,29 @@ std::optional<std::string> refuse_uplink_name(const Config& config, const std::s
 
 std::optional<std::string> refuse_interface(const Config& config, const std::string& uplink,
                                             const std::string& interface) {
-    const auto bad = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == '"' || c == ':'; };
-    if (interface.empty() || interface.size() > kMaxInterfaceName ||
-        std::ranges::any_of(interface, bad) || interface == "." || interface == "..")
-        return quoted(interface) + " cannot be the name of an interface (1 to 15 characters)";
+    if (const auto refusal = refuse_interface_name(interface))
+        return refusal;
     if (interface == "lo")
         return std::string("the loopback interface cannot be an uplink");
     for (const Uplink& other : config.uplinks)
         if (other.name != uplink && other.interface == interface)
             return "interface " + interface + " belongs to uplink " + other.name;
+    if (find_advertise(config, interface))
+        return interface + " is inside: 'ipv6 advertise " + interface + "' is configured";
+    return std::nullopt;
+}
+
+std::optional<std::string> refuse_advertise(const Config& config, const std::string& interface) {
+    if (const auto refusal = refuse_interface_name(interface))
+        return refusal;
+    if (interface == "lo")
+        return std::string("the loopback interface has no hosts to advertise to");
+    for (const Uplink& uplink : config.uplinks)
+        if (uplink.interface == interface)
+            return "interface " + interface + " belongs to uplink " + uplink.name +
+                   ": nothing is advertised to a provider";
+    if (config.advertise.size() >= kMaxAdvertise)
+        return "there are " + std::to_string(kMaxAdvertise) + " interfaces already, the limit";
     return std::nullopt;
 }
 

@@ -17,6 +17,8 @@ namespace multihomed::core {
 std::optional<std::string> refuse_uplink_name(const Config& config, const std::string& name);
 std::optional<std::string> refuse_interface(const Config& config, const std::string& uplink,
                                             const std::string& interface);
+/// Of `ipv6 advertise`.
+std::optional<std::string> refuse_advertise(const Config& config, const std::string& interface);
 std::optional<std::string> refuse_table(const Config& config, const std::string& uplink,
                                         std::uint32_t table);
 std::optional<std::string> refuse_table_base(std::uint32_t base);

@@ -81,6 +81,17 @@ public:
             return edit_load_sharing(config, word(0));
         case 'F':
             return edit_failback(config, word(0), number(1));
+        case 'a':
+            return edit_advertise(config, word_[0], !has(1));
+        case 'N':
+            return edit_advertise_number(
+                config, word_[0],
+                static_cast<core::AdvertiseNumber>(number(1).value_or(0) % core::kAdvertiseNumbers),
+                number(2));
+        case 'R':
+            return edit_rdnss(config, word_[0], word_[1], word(2), !has(3));
+        case 'S':
+            return edit_dnssl(config, word_[0], word_[1], !has(2));
         case 'c':
             return edit_failback_class(config, word_[0], number(1), !has(2));
         case 'y':
