@@ -54,6 +54,7 @@ TEST(Fuzz, Config) {
                "tcharter source 192.0.2.50 192.0.2.60\nccharter 192.0.2.64/29\n"
                "Gcharter fe80::1 onlink\nCcharter 2001:db8:1::/48\npcharter 9.9.9.9\n"
                "dcharter cable\n"),
+         input("aeth1\nNeth1 0 30\nReth1 fd00::53 att\nSeth1 example.org\nicharter eth1\n"),
          input("b5000\nr500\nlwithdraw\nuatt\nuatt no\nuatt\n\x01"
                "att 7\n\x02"
                "att 300\n"
@@ -81,6 +82,18 @@ TEST(Fuzz, Neighbour) {
     const Input advertisement{136, 0, 0, 0, 0xe0, 0, 0, 0, 0xfe, 0x80, 0, 0, 0, 0, 0, 0,
                               0,   0, 0, 0, 0,    0, 0, 2, 2,    1,    2, 0, 0, 0, 0, 0x22};
     run({arp, advertisement}, neighbour_target);
+}
+
+TEST(Fuzz, RouterAdvertisement) {
+    const Input solicitation{133, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0x22};
+    const Input advertisement{
+        134, 0, 0,  0,    64, 0, 7,    8,    0,  0, 0,    0,    0, 0, 0, 0, // 1800 s
+        1,   1, 2,  0,    0,  0, 0,    0x22,                                // from
+        3,   4, 64, 0xc0, 0,  0, 0x15, 0x18, 0,  0, 0x0a, 0x8c, 0, 0, 0, 0, // a prefix
+        32,  1, 13, 184,  0,  1, 0,    2,    0,  0, 0,    0,    0, 0, 0, 0, //
+        25,  3, 0,  0,    0,  0, 7,    8,    32, 1, 13,   184,  0, 0, 0, 0, // a resolver
+        0,   0, 0,  0,    0,  0, 0,    0x53};
+    run({solicitation, advertisement}, ra_target);
 }
 
 } // namespace

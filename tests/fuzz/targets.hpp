@@ -23,6 +23,8 @@ void icmp_target(Bytes input);
 void dns_target(Bytes input);
 /// An ARP packet behind its Ethernet header, or an ICMPv6 message.
 void neighbour_target(Bytes input);
+/// An ICMPv6 message to a router: a solicitation, or another router's advertisement.
+void ra_target(Bytes input);
 /// Lines of configuration commands, in the notation of config_target.cpp.
 void config_target(Bytes input);
 
