@@ -138,6 +138,32 @@ bool mh_config_failback(const char* policy, int64_t deadline, const struct mh_ou
 bool mh_config_failback_class(const char* protocol, int64_t port, bool present,
                               const struct mh_out* out);
 
+bool mh_config_advertise(const char* ifname, bool present, const struct mh_out* out);
+/* core/advertise_config.hpp tells units and ranges. */
+enum mh_advertise_number {
+    MH_RA_INTERVAL,
+    MH_RA_LIFETIME,
+    MH_RA_VALID_LIFETIME,
+    MH_RA_PREFERRED_LIFETIME,
+    MH_RA_HOP_LIMIT,
+    MH_RA_REACHABLE_TIME,
+    MH_RA_RETRANS_INTERVAL,
+    MH_RA_MTU,
+};
+bool mh_config_advertise_number(const char* ifname, enum mh_advertise_number which, int64_t value,
+                                const struct mh_out* out);
+enum mh_advertise_flag { MH_RA_MANAGED, MH_RA_OTHER, MH_RA_PREFER_CARRYING, MH_RA_SHUTDOWN };
+bool mh_config_advertise_flag(const char* ifname, enum mh_advertise_flag which, bool present,
+                              const struct mh_out* out);
+/* "low", "medium" or "high" */
+bool mh_config_advertise_preference(const char* ifname, const char* preference,
+                                    const struct mh_out* out);
+/* uplink: NULL for a server that does not depend on any. */
+bool mh_config_advertise_rdnss(const char* ifname, const char* address, const char* uplink,
+                               bool present, const struct mh_out* out);
+bool mh_config_advertise_dnssl(const char* ifname, const char* domain, bool present,
+                               const struct mh_out* out);
+
 /* Prints the block as it was typed, from `router multihome` to its `exit`; prints nothing and
  * returns false when there is none. */
 bool mh_config_write(const struct mh_out* out);
@@ -151,6 +177,8 @@ bool mh_show_routes(bool json, const struct mh_out* out);
 bool mh_show_nat(bool json, const struct mh_out* out);
 /* limit: how many flows of the uplink are listed; without an uplink they are only counted. */
 bool mh_show_conntrack(const char* uplink, uint32_t limit, bool json, const struct mh_out* out);
+/* ifname NULL: of all interfaces */
+bool mh_show_advertise(const char* ifname, bool json, const struct mh_out* out);
 
 /* What a DHCPv6 client of the uplink of this name, or with this interface, was given or has lost.
  * Lifetimes in seconds, 0 to 4294967295 (for ever); MH_DEFAULT: for ever. */

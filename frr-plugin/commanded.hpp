@@ -4,6 +4,7 @@
 // header of FRR here, so that the commands are tested without it.
 #pragma once
 
+#include "apply/advertiser.hpp"
 #include "apply/flow_applier.hpp"
 #include "apply/nat_applier.hpp"
 #include "core/config.hpp"
@@ -36,6 +37,7 @@ public:
     virtual runtime::Engine& engine() = 0;
     virtual apply::NatApplier& nat() = 0;
     virtual apply::FlowApplier& flows() = 0;
+    virtual const apply::Advertiser& advertiser() const = 0;
     virtual DebugFlags& debug() = 0;
     /// Puts a line through evaluation anew, with empty statistics.
     virtual void restart_line(const std::string& uplink) = 0;

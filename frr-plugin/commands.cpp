@@ -48,6 +48,11 @@ core::UplinkNumber number_of(mh_number which) {
 static_assert(MH_SPARE_PROBES == static_cast<int>(core::Knob::spare_probes) &&
               MH_SPARE_PROBES + 1 == core::kKnobs && MH_QUORUM_ALL == core::kQuorumAll);
 
+static_assert(MH_RA_MTU == static_cast<int>(core::AdvertiseNumber::mtu) &&
+              MH_RA_MTU + 1 == core::kAdvertiseNumbers &&
+              MH_RA_SHUTDOWN == static_cast<int>(core::AdvertiseFlag::shutdown) &&
+              MH_RA_SHUTDOWN + 1 == core::kAdvertiseFlags);
+
 /// What no 32 bits can hold becomes their highest number, which is beyond every range.
 std::optional<std::uint32_t> number(std::int64_t value) {
     if (value == MH_DEFAULT)
@@ -266,6 +271,47 @@ bool mh_config_failback(const char* policy, int64_t deadline, const mh_out* out)
 bool mh_config_failback_class(const char* protocol, int64_t port, bool present, const mh_out* out) {
     return edit(out, [&](core::Config& config) {
         return core::edit_failback_class(config, protocol, number(port), present);
+    });
+}
+
+bool mh_config_advertise(const char* ifname, bool present, const mh_out* out) {
+    return edit(
+        out, [&](core::Config& config) { return core::edit_advertise(config, ifname, present); });
+}
+
+bool mh_config_advertise_number(const char* ifname, mh_advertise_number which, int64_t value,
+                                const mh_out* out) {
+    return edit_number(out, value, [&](core::Config& config, std::optional<std::uint32_t> typed) {
+        return core::edit_advertise_number(config, ifname,
+                                           static_cast<core::AdvertiseNumber>(which), typed);
+    });
+}
+
+bool mh_config_advertise_flag(const char* ifname, mh_advertise_flag which, bool present,
+                              const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_advertise_flag(config, ifname, static_cast<core::AdvertiseFlag>(which),
+                                         present);
+    });
+}
+
+bool mh_config_advertise_preference(const char* ifname, const char* preference, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_router_preference(config, ifname, words(preference));
+    });
+}
+
+bool mh_config_advertise_rdnss(const char* ifname, const char* address, const char* uplink,
+                               bool present, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_rdnss(config, ifname, address, words(uplink), present);
+    });
+}
+
+bool mh_config_advertise_dnssl(const char* ifname, const char* domain, bool present,
+                               const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_dnssl(config, ifname, domain, present);
     });
 }
 

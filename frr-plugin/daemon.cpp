@@ -67,6 +67,8 @@ Daemon::Daemon(mh_loop* loop, Paths paths)
       bfd_(loop, std::string(mh_main_vty_directory()) + "/bfdd.vty", [this] { on_bfd(); }),
       nat_(with_privileges), nft_monitor_(with_privileges), flows_(with_privileges),
       sysctls_(with_privileges), table_names_(paths_.table_names), tunnels_(with_privileges),
+      advertiser_(with_privileges,
+                  [](const std::string& text) { log_to_frr(runtime::Level::warning, text); }),
       engine_({zebra_, nat_, flows_, sysctls_, table_names_, tunnels_}, sensors(), log_to_frr),
       traffic_(with_privileges),
       evidence_(
@@ -78,8 +80,10 @@ Daemon::Daemon(mh_loop* loop, Paths paths)
           }),
       start_(loop, [this] { start(); }), update_soon_(loop, [this] { update(); }),
       deadline_(loop, [this] { update(); }), probe_deadline_(loop, [this] { on_probe(true); }),
-      traffic_deadline_(loop, [this] { look_at_traffic(); }), audit_(loop, [this] { audit(); }),
-      config_patience_(loop, [this] { config_file_ends(); }),
+      traffic_deadline_(loop, [this] { look_at_traffic(); }),
+      advertise_deadline_(
+          loop, [this] { advertise([this](core::Time now) { advertiser_.on_time(now); }); }),
+      audit_(loop, [this] { audit(); }), config_patience_(loop, [this] { config_file_ends(); }),
       file_patience_(loop, [this] { config_file_ends(); }) {
     // The process may fork into the background before the loop runs: open nothing until then.
     start_.request();
@@ -109,6 +113,10 @@ runtime::Sensors Daemon::sensors() {
             [this](const auto& plans) {
                 bfd_.want(plans);
                 see_bfd();
+            },
+        .set_advertise =
+            [this](const auto& plans, core::Time) {
+                advertise([&](core::Time now) { advertiser_.want(plans, now); });
             },
     };
 }
@@ -262,6 +270,15 @@ void Daemon::look_at_traffic() {
         return;
     evidence_.look(engine_.observation(), now);
     probe_deadline_.set(prober_.next_deadline());
+}
+
+void Daemon::advertise(const std::function<void(core::Time)>& work) {
+    work(Clock::now());
+    advertise_deadline_.set(advertiser_.next_deadline());
+    if (!advertise_watch_ && advertiser_.fd() >= 0)
+        advertise_watch_ = std::make_unique<ReadWatch>(loop_, advertiser_.fd(), [this] {
+            advertise([this](core::Time now) { advertiser_.on_readable(now); });
+        });
 }
 
 void Daemon::audit() {

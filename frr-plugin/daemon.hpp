@@ -9,6 +9,7 @@
 #include "apply/conntrack_applier.hpp"
 #include "apply/line_traffic.hpp"
 #include "apply/nft_applier.hpp"
+#include "apply/ra_sender.hpp"
 #include "apply/sysctl_applier.hpp"
 #include "apply/table_names_file.hpp"
 #include "apply/tunnel_applier.hpp"
@@ -46,6 +47,7 @@ public:
     runtime::Engine& engine() override { return engine_; }
     apply::NatApplier& nat() override { return nat_; }
     apply::FlowApplier& flows() override { return flows_; }
+    const apply::Advertiser& advertiser() const override { return advertiser_; }
     DebugFlags& debug() override { return debug_; }
 
     /// Puts a line through evaluation anew, with empty statistics.
@@ -67,6 +69,7 @@ private:
     void see_bfd();
     void on_bfd();
     void look_at_traffic();
+    void advertise(const std::function<void(core::Time)>& work);
     void restore();
     void save();
     runtime::Sensors sensors();
@@ -99,6 +102,7 @@ private:
     apply::ProcSysctlApplier sysctls_;
     apply::TableNamesFile table_names_;
     apply::NetlinkTunnelApplier tunnels_;
+    apply::RaSender advertiser_;
     runtime::Engine engine_;
     apply::NftLineTrafficReader traffic_;
     runtime::Evidence evidence_;
@@ -109,6 +113,7 @@ private:
     Timer deadline_;
     Timer probe_deadline_;
     Timer traffic_deadline_;
+    Timer advertise_deadline_;
     Timer audit_;
     Timer config_patience_;
     Timer file_patience_;
@@ -116,6 +121,7 @@ private:
     std::unique_ptr<ReadWatch> probe_watch_;
     std::unique_ptr<ReadWatch> nft_watch_;
     std::unique_ptr<ReadWatch> flow_watch_;
+    std::unique_ptr<ReadWatch> advertise_watch_; ///< from the first advertisement on
 };
 
 /// The one daemon of this process; null before mh_glue_init() and after mh_glue_fini().

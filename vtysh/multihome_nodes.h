@@ -11,6 +11,7 @@
 #define MULTIHOME_NODE ((enum node_type)(NODE_TYPE_MAX + 1))
 #define MULTIHOME_UPLINK_NODE ((enum node_type)(NODE_TYPE_MAX + 2))
 #define MULTIHOME_PROFILE_NODE ((enum node_type)(NODE_TYPE_MAX + 3))
+#define MULTIHOME_ADVERTISE_NODE ((enum node_type)(NODE_TYPE_MAX + 4))
 
 #define MH_STR "Several Internet lines as one connection\n"
 #define MH_UPLINK_STR "An Internet line\n"
@@ -63,6 +64,11 @@
 #define MH_PROFILE_CMD "probe profile WORD$mh_profile"
 #define MH_PROFILE_HELP MH_PROBE_STR MH_PROFILE_STR MH_PROFILE_NAME_STR
 
+#define MH_ADVERTISE_CMD "ipv6 advertise IFNAME"
+#define MH_ADVERTISE_HELP                                                                          \
+    IPV6_STR "Router advertisements to hosts inside\n"                                             \
+             "Interface on which they are sent; it may come later\n"
+
 #define MH_NODE_FIELDS                                                                             \
     .name = "multihome", .node = MULTIHOME_NODE, .parent_node = CONFIG_NODE,                       \
     .prompt = "%s(config-multihome)# "
@@ -72,6 +78,9 @@
 #define MH_PROFILE_NODE_FIELDS                                                                     \
     .name = "multihome probe profile", .node = MULTIHOME_PROFILE_NODE,                             \
     .parent_node = MULTIHOME_NODE, .prompt = "%s(config-multihome-profile)# "
+#define MH_ADVERTISE_NODE_FIELDS                                                                   \
+    .name = "multihome ipv6 advertise", .node = MULTIHOME_ADVERTISE_NODE,                          \
+    .parent_node = MULTIHOME_NODE, .prompt = "%s(config-multihome-advertise)# "
 
 #define MH_TUNNEL_STR "Make the interface: a tunnel for IPv6 in the IPv4 of another uplink\n"
 #define MH_TUNNEL_CARRIER_STR                                                                      \

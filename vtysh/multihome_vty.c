@@ -557,6 +557,7 @@ void mh_vty_init(void) {
 
     mh_vty_probe_init();
     mh_vty_tunnel_init();
+    mh_vty_advertise_init();
 
     install_element(VIEW_NODE, &show_multihome_cmd);
     install_element(VIEW_NODE, &show_multihome_uplink_cmd);

@@ -17,7 +17,7 @@ static inline struct mh_out to_vty(struct vty* vty) {
     return (struct mh_out){.print = print_to_vty, .to = vty};
 }
 
-/* The node's context, the name of the uplink or profile being configured, is kept at a depth of the xpath stack
+/* The node's context, the name of the uplink, profile or interface being configured, is kept at a depth of the xpath stack
  * that no node reaches, and is not pushed: FRR's own `show`, which is in every node, takes what is
  * pushed for a path in its data tree and aborts when it is not. */
 static inline char* name_in(struct vty* vty) {
@@ -39,5 +39,6 @@ static inline const char* uplink_of(struct vty* vty) {
 
 void mh_vty_probe_init(void);
 void mh_vty_tunnel_init(void);
+void mh_vty_advertise_init(void);
 
 #endif /* MULTIHOMED_MULTIHOME_VTY_PARTS_H */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "runtime/engine.hpp"
 
+#include "runtime/advertise_news.hpp"
+
 #include <algorithm>
 
 namespace multihomed::runtime {
@@ -52,6 +54,7 @@ void Engine::restore(const Snapshot& snapshot, Time now) {
     history_.marks = snapshot.marks;
     seen_.delegated = snapshot.delegated;
     history_.prefixes = snapshot.former;
+    history_.advertised = snapshot.advertised;
     for (const auto& [key, line] : snapshot.lines) {
         core::LineHistory& history = history_.lines[key];
         history.health = {.state = line.state,
@@ -73,7 +76,8 @@ Snapshot Engine::snapshot() const {
                       .marks = history_.marks,
                       .lines = {},
                       .delegated = seen_.delegated,
-                      .former = {}};
+                      .former = {},
+                      .advertised = history_.advertised};
     for (const auto& [uplink, prefixes] : history_.prefixes)
         for (const core::KnownPrefix& each : prefixes)
             if (!each.delegated)
@@ -175,6 +179,13 @@ void Engine::steer_sensors(Time now) {
     if (decision_.desired.bfd != bfd_) {
         bfd_ = decision_.desired.bfd;
         sensors_.set_bfd(bfd_);
+    }
+    if (decision_.desired.advertise != advertise_) {
+        for (const std::string& news :
+             advertise_news(advertise_, decision_.desired.advertise, decision_.advertise))
+            log_(Level::notice, news);
+        advertise_ = decision_.desired.advertise;
+        sensors_.set_advertise(advertise_, now);
     }
     std::set<std::uint32_t> tables;
     for (const auto& [name, table] : history_.tables)

@@ -29,6 +29,7 @@ struct Sensors {
         set_interest;
     std::function<void(const core::NeighbourKey&)> resolve;
     std::function<void(const std::vector<core::BfdPlan>&)> set_bfd;
+    std::function<void(const std::vector<core::AdvertisePlan>&, Time)> set_advertise;
 };
 
 /// What survives the process: see runtime/snapshot.hpp.
@@ -48,6 +49,7 @@ struct Snapshot {
     /// By uplink: those that are delegated, and those that were.
     std::map<std::string, std::vector<core::DelegatedPrefix>> delegated;
     core::KnownPrefixes former;
+    core::AdvertisedPrefixes advertised;
 
     bool operator==(const Snapshot&) const = default;
 };
@@ -128,6 +130,7 @@ private:
     core::Decision decision_;
     std::vector<core::ProbePlan> probes_;
     std::vector<core::BfdPlan> bfd_;
+    std::vector<core::AdvertisePlan> advertise_;
     std::set<std::uint32_t> tables_;
     std::vector<core::NeighbourKey> gateways_;
     std::map<core::ProbeKey, Told> verdicts_;

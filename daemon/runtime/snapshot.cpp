@@ -86,6 +86,22 @@ core::Result<void> decode_marks(const saved::SavedState& from, core::MarkNumbers
     return {};
 }
 
+core::Result<void> decode_advertised(const saved::SavedState& from, core::AdvertisedPrefixes& to) {
+    using Milliseconds = std::chrono::milliseconds;
+    constexpr double kLatest = 1e15;
+    for (const saved::Advertised& told : from.advertised()) {
+        const auto prefix = core::Prefix::parse(told.prefix());
+        if (!is_interface_name(told.interface()) || !prefix ||
+            prefix->family() != core::Family::v6 || !(told.until_ms() >= 0) ||
+            told.until_ms() > kLatest)
+            return useless("advertised prefix '" + told.prefix() + "'");
+        auto& until = to[told.interface()][*prefix];
+        if (told.until_ms() > 0)
+            until = Time(Milliseconds(static_cast<Milliseconds::rep>(told.until_ms())));
+    }
+    return {};
+}
+
 core::Result<void> decode_sysctls(const saved::SavedState& from, apply::SysctlHolds& to) {
     for (const saved::Sysctl& sysctl : from.sysctls()) {
         const auto family = parse_family(sysctl.family());
@@ -253,6 +269,16 @@ std::string encode_saved(const Saved& saved) {
     }
     encode_lines(saved.engine, state);
     encode_prefixes(saved.engine, state);
+    for (const auto& [interface, prefixes] : saved.engine.advertised)
+        for (const auto& [prefix, until] : prefixes) {
+            saved::Advertised& told = *state.add_advertised();
+            told.set_interface(interface);
+            told.set_prefix(prefix.to_string());
+            if (until)
+                told.set_until_ms(static_cast<double>(
+                    std::chrono::duration_cast<std::chrono::milliseconds>(until->time_since_epoch())
+                        .count()));
+        }
     for (const auto& [key, hold] : saved.sysctls) {
         saved::Sysctl& sysctl = *state.add_sysctls();
         sysctl.set_family(core::to_string(key.family));
@@ -288,6 +314,8 @@ core::Result<Saved> decode_saved(const std::string& text) {
     if (const auto done = decode_lines(state, saved.engine.lines); !done)
         return done.error();
     if (const auto done = decode_prefixes(state, saved.engine); !done)
+        return done.error();
+    if (const auto done = decode_advertised(state, saved.engine.advertised); !done)
         return done.error();
     if (const auto done = decode_sysctls(state, saved.sysctls); !done)
         return done.error();

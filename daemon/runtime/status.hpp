@@ -4,6 +4,7 @@
 // of status.proto, and from those to text and JSON. They ask nobody and change nothing.
 #pragma once
 
+#include "apply/advertiser.hpp"
 #include "apply/flow_applier.hpp"
 #include "apply/nat_applier.hpp"
 #include "core/result.hpp"
@@ -44,6 +45,11 @@ status::Conntrack conntrack(const std::vector<FlowRange>& ranges,
                             const core::Result<std::vector<apply::FlowCount>>& counts,
                             const std::vector<apply::FlowList>& lists);
 
+/// Router advertisements of all interfaces, or of the one named.
+status::Advertising advertising(const Engine& engine,
+                                const std::map<std::string, apply::AdvertiserState>& states,
+                                const std::optional<std::string>& interface, Time now);
+
 /// Counters since the operator cleared them: `now` less what they were then. A counter that is
 /// smaller than it was has been made anew.
 GuardCounts since_cleared(const GuardCounts& now, const GuardCounts& then);
@@ -55,6 +61,7 @@ std::string to_text(const status::Rules& rules);
 std::string to_text(const status::Routes& routes);
 std::string to_text(const status::NatTable& nat);
 std::string to_text(const status::Conntrack& conntrack);
+std::string to_text(const status::Advertising& advertising);
 
 /// Valid JSON whatever bytes the strings hold; ends with a line feed.
 std::string to_json(const google::protobuf::Message& message);

@@ -267,7 +267,7 @@ void type_anything(Generator& any, const mh_out* out) {
     const mh_family family = any.maybe() ? MH_IPV4 : MH_IPV6;
     const std::int64_t number =
         any.below(4) ? any.between(0, 70000) : any.between(INT64_MIN, INT64_MAX);
-    switch (any.below(20)) {
+    switch (any.below(21)) {
     case 0:
         mh_config_router(any.below(40) != 0, out);
         break;
@@ -341,6 +341,21 @@ void type_anything(Generator& any, const mh_out* out) {
         mh_config_uplink_standby(uplink, any.maybe(), out);
         mh_config_uplink_bfd(uplink, any.maybe(), any.maybe() ? first.c_str() : nullptr, out);
         break;
+    case 19: {
+        const std::string ifname = any.one_of({"eth1", "eth2", first});
+        mh_config_advertise(ifname.c_str(), any.below(4) != 0, out);
+        mh_config_advertise_number(ifname.c_str(), static_cast<mh_advertise_number>(any.below(8)),
+                                   any.maybe() ? number : MH_DEFAULT, out);
+        mh_config_advertise_flag(ifname.c_str(), static_cast<mh_advertise_flag>(any.below(4)),
+                                 any.maybe(), out);
+        mh_config_advertise_preference(ifname.c_str(), any.one_of({"low", "high", first}).c_str(),
+                                       out);
+        mh_config_advertise_rdnss(ifname.c_str(), any.one_of({"fd00::53", second}).c_str(),
+                                  any.maybe() ? uplink : nullptr, any.below(4) != 0, out);
+        mh_config_advertise_dnssl(ifname.c_str(), any.one_of({"example.org", second}).c_str(),
+                                  any.below(4) != 0, out);
+        break;
+    }
     default: {
         const std::string kind =
             any.one_of({"icmp", "tcp", "dns", "http", "https", "arp", "nd", first});

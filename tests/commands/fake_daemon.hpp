@@ -12,6 +12,12 @@
 
 namespace multihomed::test {
 
+/// Has sent nothing.
+class FakeAdvertiser final : public apply::Advertiser {
+public:
+    std::map<std::string, apply::AdvertiserState> states() const override { return {}; }
+};
+
 class FakeDaemon final : public frr::Commanded {
 public:
     World world;
@@ -31,6 +37,7 @@ public:
     runtime::Engine& engine() override { return world.engine; }
     apply::NatApplier& nat() override { return world.nat; }
     apply::FlowApplier& flows() override { return world.flows; }
+    const apply::Advertiser& advertiser() const override { return advertiser_; }
     frr::DebugFlags& debug() override { return debug_; }
     void restart_line(const std::string& uplink) override { restarted.push_back(uplink); }
     void reconsider() override {}
@@ -38,6 +45,7 @@ public:
 
 private:
     core::Config typed_;
+    FakeAdvertiser advertiser_;
     frr::DebugFlags debug_;
     bool reading_ = false;
 };

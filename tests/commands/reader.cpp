@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands/reader.hpp"
 
+#include "core/advertise_config.hpp"
 #include "core/probing.hpp"
 
 #include <algorithm>
@@ -23,7 +24,10 @@ public:
         if (words_.empty() || words_[0] == "!" || words_[0] == "exit")
             return "";
         const bool in_block = line.starts_with("  ");
-        const bool known = !in_block ? router_line() : in_profile_ ? knob_line(0) : uplink_line();
+        const bool known = !in_block       ? router_line()
+                           : in_advertise_ ? advertise_line()
+                           : in_profile_   ? knob_line(0)
+                                           : uplink_line();
         return known ? printed_.take() : "unknown";
     }
 
@@ -51,6 +55,11 @@ private:
             return mh_config_load_sharing(word(1), out), true;
         if (words_[0] == "failback")
             return failback_line();
+        in_advertise_ = words_[0] == "ipv6";
+        if (in_advertise_) {
+            name_ = words_.at(2);
+            return mh_config_advertise(name_.c_str(), true, out), true;
+        }
         in_profile_ = words_[0] == "probe";
         if (in_profile_) {
             name_ = words_.at(2);
@@ -60,6 +69,28 @@ private:
             return false;
         name_ = words_.at(1);
         return mh_config_uplink(name_.c_str(), true, out), true;
+    }
+    bool advertise_line() {
+        static const std::map<std::string, mh_advertise_flag> kFlags{
+            {"managed-config-flag", MH_RA_MANAGED},
+            {"other-config-flag", MH_RA_OTHER},
+            {"prefer-carrying", MH_RA_PREFER_CARRYING},
+            {"shutdown", MH_RA_SHUTDOWN}};
+        const mh_out* out = printed_.out();
+        if (words_[0] == "router-preference")
+            return mh_config_advertise_preference(name(), word(1), out), true;
+        if (words_[0] == "rdnss")
+            return mh_config_advertise_rdnss(name(), word(1), behind("uplink"), true, out), true;
+        if (words_[0] == "dnssl")
+            return mh_config_advertise_dnssl(name(), word(1), true, out), true;
+        if (const auto flag = kFlags.find(words_[0]); flag != kFlags.end())
+            return mh_config_advertise_flag(name(), flag->second, true, out), true;
+        for (std::size_t i = 0; i < core::kAdvertiseNumbers; ++i)
+            if (words_[0] == core::range_of(static_cast<core::AdvertiseNumber>(i)).words)
+                return mh_config_advertise_number(name(), static_cast<mh_advertise_number>(i),
+                                                  std::stoll(words_.at(1)), out),
+                       true;
+        return false;
     }
     bool uplink_line() {
         const mh_out* out = printed_.out();
@@ -169,6 +200,7 @@ private:
     std::vector<std::string> words_;
     std::string name_;
     bool in_profile_ = false;
+    bool in_advertise_ = false;
 };
 
 } // namespace

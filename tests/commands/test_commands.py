@@ -11,6 +11,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 REFERENCE = TOP / "docs" / "commands.md"
+BLOCKS = (" uplink ", " probe profile ", " ipv6 advertise ")
 # enum cmd_return_code
 SUCCESS, WARNING, NO_MATCH, CONFIG_FAILED = 0, 1, 2, 13
 
@@ -86,7 +87,7 @@ def take_back(vty, lines):
     block = None
     inside = []
     for line in lines:
-        if line.startswith((" uplink ", " probe profile ")):
+        if line.startswith(BLOCKS):
             block = line.strip()
         elif line.strip() != "exit" and line.startswith(" "):
             inside.append((block if line.startswith("  ") else None, line.strip()))
@@ -113,7 +114,7 @@ def test_every_line_can_be_taken_back_as_it_stands(vty):
         type_config(vty, example)
         take_back(vty, vty.running_config())
         names = [
-            line for line in vty.running_config() if line.startswith((" uplink ", " probe profile "))
+            line for line in vty.running_config() if line.startswith(BLOCKS)
         ]
         left = [line for line in vty.running_config()[1:] if line.strip() != "exit"]
         assert left == names, example
@@ -196,10 +197,11 @@ def test_entering_another_uplink_leaves_the_one_before(vty):
 
 
 @pytest.mark.parametrize("what", ["", "uplink", "uplink charter", "rules", "routes", "nat", "conntrack",
-                                  "conntrack uplink charter", "conntrack uplink charter limit 5"])
+                                  "conntrack uplink charter", "conntrack uplink charter limit 5",
+                                  "advertise", "advertise eth1"])
 def test_show_is_text_and_json(vty, what):
     vty.enter("charter")
-    vty.accept("interface eth2.5", "ip gateway 198.51.100.49", "!turn")
+    vty.accept("interface eth2.5", "ip gateway 198.51.100.49", "exit", "ipv6 advertise eth1", "!turn")
     result, text = vty.run(f"do show multihome {what}")
     assert result == SUCCESS and not text.startswith("{")
     assert max(map(len, text.splitlines())) <= 80
@@ -229,6 +231,38 @@ def test_unknown_uplinks(vty):
         assert (result, printed) == (WARNING, "% there is no uplink 'nope'\n")
 
 
+def test_advertising_is_shown_of_one_interface(vty):
+    vty.enter()
+    vty.accept("ipv6 advertise eth1", "exit", "ipv6 advertise eth7", "!turn")
+    shown = json.loads(vty.run("do show multihome advertise eth7 json")[1])["interfaces"]
+    assert [(one["interface"], one["advertising"]) for one in shown] == [("eth7", False)]
+    assert len(json.loads(vty.run("do show multihome advertise json")[1])["interfaces"]) == 2
+    assert vty.run("do show multihome advertise eth9") == (WARNING, "% there is no 'ipv6 advertise eth9'\n")
+
+
+def test_the_lines_of_a_refused_interface_are_refused(vty):
+    """Else `shutdown` and `mtu` would reach FRR's own interface."""
+    vty.enter("charter")
+    vty.accept("interface eth2.5", "exit")
+    result, printed = vty.run("ipv6 advertise eth2.5")
+    assert result == CONFIG_FAILED and "belongs to uplink charter" in printed
+    for line in ("shutdown", "mtu 1500", "rdnss fd00::53", "no dnssl a", "ra-interval 10"):
+        assert vty.run(line) == (CONFIG_FAILED, "% the interface was refused\n"), line
+    vty.accept("exit", "ipv6 advertise eth1", "mtu 1480")
+    assert vty.running_config()[-3:] == [" ipv6 advertise eth1", "  mtu 1480", " exit"]
+
+
+def test_numbers_of_advertisements_have_their_range(vty):
+    vty.enter()
+    vty.accept("ipv6 advertise eth1")
+    for line in ("ra-interval 3", "ra-interval 1801", "ra-lifetime 9001", "mtu 1279", "ra-hop-limit 256", "ra-interval",
+                 "rdnss 192.0.2.1", "router-preference best", "valid-lifetime 59"):
+        assert vty.run(line)[0] not in (SUCCESS, WARNING), line
+    for line in ("ra-interval", "ra-lifetime", "mtu", "ra-hop-limit", "reachable-time", "ra-retrans-interval",
+                 "valid-lifetime", "preferred-lifetime", "router-preference", "shutdown"):
+        vty.accept(f"no {line}")
+
+
 def test_debug(vty):
     vty.run("!config")
     vty.accept("debug multihome probe", "debug multihome zebra")
@@ -241,7 +275,7 @@ def test_debug(vty):
 WORDS = """no uplink internal table-base rule-priority last-resort interface description preference weight table shutdown
 ip ipv6 gateway nat source masquerade none probe icmp interval timeout fail-after stable-for onlink keep withdraw exit
 prefix inside auto fd00:1::/64 fd00:2::/64 10.0.0.0/8 10.0.0.1/8 192.0.2.1 192.0.2.9 2001:db8::1 2001:db8::/32 fe80::1 0 1 7 100 256 2000 65535 4294967295 a b c
-charter eth0 eth1 lo router multihome do show json ? ! # | "" \\ %s %n""".split()
+advertise ra-interval rdnss dnssl mtu shutdown charter eth0 eth1 lo router multihome do show json ? ! # | "" \\ %s %n""".split()
 
 
 def random_line(any_):

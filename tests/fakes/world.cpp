@@ -14,7 +14,8 @@ runtime::Sensors sensors_of(World& world) {
             .probe_figures = [&world](core::Time) { return world.figures; },
             .set_interest = [](const auto&, const auto&) {},
             .resolve = [](const core::NeighbourKey&) {},
-            .set_bfd = [](const std::vector<core::BfdPlan>&) {}};
+            .set_bfd = [](const std::vector<core::BfdPlan>&) {},
+            .set_advertise = [](const std::vector<core::AdvertisePlan>&, core::Time) {}};
 }
 
 } // namespace

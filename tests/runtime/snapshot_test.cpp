@@ -27,6 +27,9 @@ Saved example() {
     Saved saved;
     saved.engine.tables = {{"charter", 1001}, {"att", 4294967295U}};
     saved.engine.lines[{"charter", Family::v4}] = {State::up, true};
+    saved.engine.advertised["eth1"] = {{*core::Prefix::parse("2001:db8:1::/64"), std::nullopt},
+                                       {*core::Prefix::parse("2001:db8:2::/64"),
+                                        core::Time(std::chrono::milliseconds(987'654'321))}};
     saved.engine.lines[{"charter", Family::v6}] = {State::no_gateway, false};
     saved.engine.lines[{"att", Family::v4}] = {
         .state = State::down,
