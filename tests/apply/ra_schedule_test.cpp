@@ -27,7 +27,7 @@ protected:
         while (schedule.next() && *schedule.next() <= end) {
             now = std::max(now, *schedule.next());
             const auto due = schedule.take(now);
-            EXPECT_TRUE(due.to_all != due.to.empty() || due.to_all);
+            EXPECT_TRUE(due.to_all || !due.to.empty());
             if (due.to_all)
                 told.push_back(std::chrono::duration_cast<Milliseconds>(now - start));
             for (const core::Address& to : due.to)
