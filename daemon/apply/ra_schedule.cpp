@@ -29,6 +29,11 @@ void RaSchedule::change(Time now) {
     to_all_ = earliest_change(now);
 }
 
+void RaSchedule::farewell(Time now) {
+    repeats_ = kRepeats;
+    to_all_ = now;
+}
+
 void RaSchedule::solicit(const core::Address& host, Time now) {
     if (!to_all_)
         return; // we do not advertise

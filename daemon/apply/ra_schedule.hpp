@@ -43,6 +43,9 @@ public:
     void set_interval(std::chrono::seconds longest) { longest_ = longest; }
     /// What is told has changed.
     void change(Time now);
+    /// What is told is that we are no router any more: at once, whatever has been spent, because
+    /// who says so may not be there much longer (section 6.2.5).
+    void farewell(Time now);
     /// `host` may be unspecified.
     void solicit(const core::Address& host, Time now);
     /// Nothing more is due.

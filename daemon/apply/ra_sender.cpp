@@ -191,7 +191,7 @@ void RaSender::leave(Link& link, Time now) {
         return;
     link.leaving = true;
     link.plan.content.lifetime_s = 0;
-    link.schedule.change(now);
+    link.schedule.farewell(now);
 }
 
 /// The kernel leaves the group when the interface or the socket goes.

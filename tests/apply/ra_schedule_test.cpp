@@ -169,6 +169,18 @@ TEST_F(Schedule, WhatCouldNotBeSentIsTriedAgainAndRepeated) {
     EXPECT_TRUE(schedule.told());
 }
 
+TEST_F(Schedule, AFarewellWaitsForNothing) {
+    begin();
+    pass(1ms);
+    for (int i = 0; i < 10; ++i) {
+        schedule.change(now);
+        pass(1ms);
+    }
+    EXPECT_GT(*schedule.next(), now + 1s) << "all has been spent";
+    schedule.farewell(now);
+    EXPECT_TRUE(schedule.take(now).to_all);
+}
+
 TEST_F(Schedule, AfterTheEndNothingIsDue) {
     begin();
     pass(20s);
