@@ -147,7 +147,8 @@ bool mh_prefix(const mh_delegated* delegated, bool present, const mh_out* out) {
 bool mh_show_advertise(const char* ifname, bool json, const mh_out* out) {
     return show(out, json, [&](Commanded& daemon) {
         if (ifname && !core::find_advertise(daemon.config(), ifname))
-            throw std::invalid_argument(std::string("there is no 'ipv6 advertise ") + ifname + "'");
+            throw std::invalid_argument("there is no " +
+                                        core::quoted(std::string("ipv6 advertise ") + ifname));
         return runtime::advertising(daemon.engine(), daemon.advertiser().states(),
                                     ifname ? std::optional<std::string>(ifname) : std::nullopt,
                                     daemon.now());

@@ -14,7 +14,7 @@ Refusal with_advertise(Config& config, const std::string& interface, Change chan
     const auto found = std::ranges::find(config.advertise, interface, &Advertise::interface);
     if (found == config.advertise.end())
         return interface.empty() ? "the interface was refused"
-                                 : "there is no 'ipv6 advertise " + interface + "'";
+                                 : "there is no " + quoted("ipv6 advertise " + interface);
     return change(*found);
 }
 

@@ -83,7 +83,7 @@ public:
             return edit_failback(config, word(0), number(1));
         case 'a':
             return edit_advertise(config, word_[0], !has(1));
-        case 'N':
+        case 'A':
             return edit_advertise_number(
                 config, word_[0],
                 static_cast<core::AdvertiseNumber>(number(1).value_or(0) % core::kAdvertiseNumbers),
@@ -92,7 +92,9 @@ public:
             return edit_rdnss(config, word_[0], word_[1], word(2), !has(3));
         case 'S':
             return edit_dnssl(config, word_[0], word_[1], !has(2));
-        case 'c':
+        case 'D':
+            return edit_delegation(config, word_[0], !has(2), number(1));
+        case 'M':
             return edit_failback_class(config, word_[0], number(1), !has(2));
         case 'y':
             return edit_tunnel(config, word_[0], tunnel());
