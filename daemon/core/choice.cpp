@@ -13,13 +13,11 @@ struct Rank {
     int tier = 0;
     Time recovered{};     ///< of a line in hold
     bool newcomer = true; ///< not one that keeps the traffic
-    bool moves = false;   ///< of a line that is not up: the traffic is elsewhere
     std::uint32_t preference = 0;
     auto operator<=>(const Rank&) const = default;
 };
 
 constexpr int kTierStandby = 3;
-constexpr int kTierHold = 4;
 constexpr int kTierDown = 5;
 
 std::optional<int> tier_of(State state, bool standby) {
@@ -30,7 +28,7 @@ std::optional<int> tier_of(State state, bool standby) {
     case State::degraded:
         return standby ? kTierStandby : 2;
     case State::hold:
-        return kTierHold;
+        return 4;
     case State::down:
         return kTierDown;
     default:
@@ -44,33 +42,6 @@ struct Candidate {
     State state = State::init;
 };
 
-/// Who recovered together with the first is as good as the first. A line that has only just
-/// recovered does not take the traffic from one that may be about to.
-void rank_recovered(std::vector<Candidate>& candidates, const ChoicePolicy& policy) {
-    const auto carries = [&](const Candidate& each) {
-        return policy.carrying.contains(each.line->key());
-    };
-    const bool last_resort_carries = policy.last_resort == LastResort::keep &&
-                                     std::ranges::any_of(candidates, [&](const Candidate& each) {
-                                         return each.state == State::down && carries(each);
-                                     });
-    Time first = Time::max();
-    for (const Candidate& each : candidates)
-        if (each.state == State::hold)
-            first = std::min(first, each.rank.recovered);
-    for (Candidate& each : candidates) {
-        each.rank.moves = each.rank.tier >= kTierHold && !carries(each);
-        if (each.state != State::hold)
-            continue;
-        if (last_resort_carries && policy.now < each.rank.recovered + kTogether) {
-            each.rank.tier = kTierDown;
-            each.rank.recovered = {};
-        } else if (each.rank.recovered < first + kTogether) {
-            each.rank.recovered = first;
-        }
-    }
-}
-
 std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
                                   const std::map<ProbeKey, Health>& health, Family family,
                                   const ChoicePolicy& policy) {
@@ -81,12 +52,11 @@ std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
         const Health& known = health.at(line.key());
         const Time recovered = known.state == State::hold ? known.since : Time{};
         if (const auto tier = tier_of(known.state, line.uplink->standby))
-            candidates.push_back({{*tier, recovered, !policy.keep.contains(line.key()), false,
-                                   preference_of(*line.uplink)},
-                                  &line,
-                                  known.state});
+            candidates.push_back(
+                {{*tier, recovered, !policy.keep.contains(line.key()), preference_of(*line.uplink)},
+                 &line,
+                 known.state});
     }
-    rank_recovered(candidates, policy);
     std::ranges::stable_sort(candidates, {}, &Candidate::rank);
     return candidates;
 }

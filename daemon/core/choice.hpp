@@ -8,11 +8,8 @@
 //   2. degraded
 //   3. any of these that the operator wants to stand by
 //   4. hold (recovered, not yet trusted), the one that has lasted longest first: a line that comes
-//      and goes must not take the traffic back from one that stays; those that recovered within a
-//      second of the first count as one, and of them the line that carries stays
+//      and goes must not take the traffic back from one that stays
 //   5. down, only where the last resort is `keep` and nothing better is there
-// A line that carries as the last resort has the second in which another recovers to recover, too:
-// when all targets were deaf for a while, the lines hear of their return one after the other.
 // Where nothing fails back, lines that carry come before their equals in health.
 // The lines that share the first rank carry, by weight (main's default). Those that share the
 // second stand by (table 253, which the kernel asks on its own when the first lose carrier).
@@ -38,12 +35,7 @@ struct ChoicePolicy {
     LastResort last_resort = LastResort::keep;
     /// Lines that keep the traffic for as long as no other is healthier.
     std::set<ProbeKey> keep = {};
-    std::set<ProbeKey> carrying = {}; ///< until now
-    Time now{};
 };
-
-/// So long after another the recovery of a line is one with its.
-inline constexpr Milliseconds kTogether{1'000};
 
 /// `health` holds every line's state. Lines of other families are passed over.
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,

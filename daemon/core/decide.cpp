@@ -160,8 +160,6 @@ void wake_at(Decision& decision, std::optional<Time> when, Time now) {
 void add_deadlines(Decision& decision, const LineHistory& line, const Failback& failback,
                    Time now) {
     wake_at(decision, line.health.hold_until, now);
-    if (line.health.state == State::hold)
-        wake_at(decision, line.health.since + kTogether, now);
     if (line.drains_since && failback.deadline != 0)
         wake_at(decision, *line.drains_since + std::chrono::seconds(failback.deadline), now);
 }
@@ -322,11 +320,8 @@ MarkNumbers marks_in_use(const Config& config, const History& history) {
     return marks;
 }
 
-ChoicePolicy policy_of(const Config& config, const History& history, Time now) {
-    ChoicePolicy policy{.last_resort = config.last_resort, .now = now};
-    for (const auto& [key, line] : history.lines)
-        if (line.carried)
-            policy.carrying.insert(key);
+ChoicePolicy policy_of(const Config& config, const History& history) {
+    ChoicePolicy policy{.last_resort = config.last_resort};
     if (config.failback.policy == Failback::Policy::never && !history.fails_back)
         for (const auto& [key, line] : history.lines)
             if (line.carried)
@@ -390,7 +385,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
                               decision.history.gateways, decision.history.prefixes);
 
     auto health = judge_lines(lines, seen, history, now);
-    const ChoicePolicy policy = policy_of(config, history, now);
+    const ChoicePolicy policy = policy_of(config, history);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;
     for (const Family family : kFamilies) {

@@ -3,7 +3,6 @@
 // decide() as a whole: verdicts, states over time, what carries, transitions and deadlines.
 // What it says about flows is in flows_test.cpp.
 #include "core/builders.hpp"
-#include "core/choice.hpp"
 #include "core/text.hpp"
 
 #include <gtest/gtest.h>
@@ -43,42 +42,9 @@ TEST(Decide, AtStartEverythingIsAssumedGood) {
               "assumed good until probes say otherwise, preference 10");
 }
 
-// All targets were deaf for a moment; the lines hear of their return one after the other.
-TEST(Decide, WhoCarriesAsTheLastResortMayRecoverASecondLater) {
-    Router router = proven_office();
-    router.fall_silent("charter");
-    router.fall_silent("att");
-    router.decide_after(1s);
-    EXPECT_EQ(router.carrying(), Names{"charter"});
-    router.answer("att");
-    router.decide_after(10ms);
-    EXPECT_EQ(router.state("att"), State::hold);
-    EXPECT_EQ(router.carrying(), Names{"charter"});
-    router.answer("charter");
-    router.decide_after(10ms);
-    EXPECT_EQ(router.carrying(), Names{"charter"});
-    router.decide_after(2s);
-    EXPECT_EQ(router.state("charter"), State::hold);
-    EXPECT_EQ(router.carrying(), Names{"charter"}) << "they recovered together";
-}
-
-TEST(Decide, WhoRecoversAloneCarriesASecondLater) {
-    Router router = proven_office();
-    router.fall_silent("charter");
-    router.fall_silent("att");
-    router.decide_after(1s);
-    router.answer("att");
-    router.decide_after(10ms);
-    ASSERT_TRUE(router.last.next_deadline);
-    EXPECT_EQ(*router.last.next_deadline, router.now + kTogether);
-    router.decide_after(kTogether);
-    EXPECT_EQ(router.carrying(), Names{"att"});
-}
-
 // `clear multihome uplink`: a dead line must not get the traffic because somebody asked.
 TEST(Decide, ALineThatIsJudgedAnewWaitsLikeANewOne) {
     Router router = proven_office();
-    const LineHistory& charter = router.history.lines.at({"charter", Family::v4});
     router.fall_silent("charter");
     router.decide_after(1s);
     EXPECT_EQ(router.state("charter"), State::down);
@@ -86,6 +52,7 @@ TEST(Decide, ALineThatIsJudgedAnewWaitsLikeANewOne) {
     router.seen.probes.erase({"charter", Family::v4});
     router.decide_after(1s);
     EXPECT_EQ(router.state("charter"), State::hold);
+    const LineHistory& charter = router.history.lines.at({"charter", Family::v4});
     EXPECT_EQ(charter.health.since, router.now);
     EXPECT_FALSE(charter.restarted);
     EXPECT_EQ(router.carrying(), Names{"att"});
