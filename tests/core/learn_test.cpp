@@ -159,7 +159,8 @@ TEST_F(Learning, AnotherInterfaceOfThatNameKnowsNothing) {
 
 TEST_F(Learning, ALinkToAPeerNeedsNone) {
     router.seen.interfaces.erase("eth2.5");
-    add(router.seen, tunnel("eth2.5", 9, {"192.0.2.9 192.0.2.1/32"}));
+    router.uplink("charter").family[Family::v4].nat = nat_masquerade();
+    add(router.seen, tunnel("eth2.5", 9, {"192.0.2.9 peer 192.0.2.1/32"}));
     router.decide();
     EXPECT_EQ(learned("charter"), "none");
     put(default_route(9, nullptr, 3));

@@ -114,14 +114,15 @@ TEST_F(Survey, AnUplinkThatIsOnlyNamedWaitsForItsInterface) {
     EXPECT_EQ(look().size(), 1U) << "IPv4 only: nothing was said of IPv6";
     EXPECT_EQ(blocked("new"), "no-carrier: no interface configured: 'interface IFNAME'");
     config.uplinks[0].interface = "eth1";
-    EXPECT_EQ(blocked("new"),
-              "no-gateway: 'ip gateway A.B.C.D' is missing: eth1 is a broadcast interface");
+    EXPECT_EQ(
+        blocked("new"),
+        "no-gateway: 'ip gateway A.B.C.D' or 'auto' is missing: eth1 is a broadcast interface");
 }
 
 TEST_F(Survey, AGatewayMayBeMissingOnPointToPointInterfacesOnly) {
     charter().family[Family::v6].gateway = {};
-    EXPECT_EQ(blocked("charter", Family::v6),
-              "no-gateway: 'ipv6 gateway X:X::X:X' is missing: eth2.5 is a broadcast interface");
+    EXPECT_EQ(blocked("charter", Family::v6), "no-gateway: 'ipv6 gateway X:X::X:X' or 'auto' is "
+                                              "missing: eth2.5 is a broadcast interface");
     interface("eth2.5").point_to_point = true;
     EXPECT_EQ(blocked("charter", Family::v6), "");
     EXPECT_FALSE(line("charter", Family::v6).gateway);

@@ -37,6 +37,7 @@ Generated generate(sim::Random& random) {
             line.blocked = Blocked{State::no_carrier, "no carrier"};
         for (std::size_t n = random.below(3); n > 0; --n)
             each.family[Family::v4].sources.push_back(any_prefix(random));
+        line.assigned = each.family[Family::v4].sources;
         for (std::size_t n = random.below(3); n > 0; --n) {
             line.addresses.push_back(ip("10.0.0." + std::to_string(random.below(8))));
             line.sources.push_back(Prefix::host(line.addresses.back()));

@@ -492,7 +492,7 @@ TEST_F(Office, ARestartedLineIsNewAsOfNow) {
     world.turn();
     for (const core::LineReport& report : world.engine.decision().lines)
         if (report.line.uplink->name == "att") {
-            EXPECT_EQ(report.health.state, State::init);
+            EXPECT_EQ(report.health.state, State::hold) << "beside charter, which is up";
             EXPECT_EQ(report.health.since, world.now);
         }
 }
