@@ -47,7 +47,7 @@ Refusal refuse_resolver(const std::string& text, const std::optional<Address>& a
 Refusal edit_advertise(Config& config, const std::string& interface, bool present) {
     const auto found = std::ranges::find(config.advertise, interface, &Advertise::interface);
     if (!present && found == config.advertise.end())
-        return "there is no 'ipv6 advertise " + interface + "'";
+        return "there is no " + quoted("ipv6 advertise " + interface);
     if (!present) {
         config.advertise.erase(found);
         return std::nullopt;
