@@ -51,6 +51,8 @@ def test_every_part_is_in_its_place(root, binaries):
         assert path.is_file(), path
     libfrr = pathlib.Path(cache("FRR_LIBRARY"))
     assert binaries["module"].relative_to(root).parent == libfrr.parent.relative_to("/") / "modules"
+    hooks = {path.name for path in (root / "usr/share/multihomed/hooks").iterdir()}
+    assert hooks == {"dhcpcd", "odhcp6c"}
     documents = root / "usr/share/doc/multihomed"
     assert {"README.md", "LICENSE"} <= {path.name for path in documents.iterdir()}
     guides = documents / "docs"
