@@ -16,6 +16,10 @@
 
 namespace multihomed::test {
 
+/// Main's default of the office, by either line.
+inline constexpr const char* kCharterDefault = "v4 default via 198.51.100.49 dev eth2.5 table 254";
+inline constexpr const char* kAttDefault = "v4 default via 203.0.113.62 dev eth2.4 table 254";
+
 class World {
 public:
     World();
