@@ -159,12 +159,12 @@ struct Desired {
     std::vector<Route> routes; ///< sorted by key, unique
     std::vector<Rule> rules;   ///< sorted, unique; in full generality, see lower()
     NatPlan nat;
-    std::vector<Sysctl> sysctls;          ///< sorted, unique
-    std::vector<TableName> table_names;   ///< sorted by table
-    std::vector<ProbePlan> probes;        ///< sorted by key
-    std::vector<BfdPlan> bfd = {};        ///< sorted by key
-    std::vector<NeighbourKey> gateways;   ///< sorted; whose neighbour entries are followed
-    std::vector<TunnelPlan> tunnels = {}; ///< sorted by interface
+    std::vector<Sysctl> sysctls;               ///< sorted, unique
+    std::vector<TableName> table_names;        ///< sorted by table
+    std::vector<ProbePlan> probes;             ///< sorted by key
+    std::vector<BfdPlan> bfd = {};             ///< sorted by key
+    std::vector<NeighbourKey> gateways;        ///< sorted; whose neighbour entries are followed
+    std::vector<TunnelPlan> tunnels = {};      ///< sorted by interface
     std::vector<AdvertisePlan> advertise = {}; ///< in the order of the configuration
 
     bool operator==(const Desired&) const = default;

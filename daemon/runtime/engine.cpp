@@ -101,7 +101,6 @@ void Engine::update(Time now) {
     decision_ = core::decide(*config, seen_, history_, now);
     decided_config_ = config;
     history_ = decision_.history;
-    updated_ = now;
     steer_sensors(now);
     reconciler_.want(wanted());
     remember();

@@ -123,7 +123,6 @@ private:
     /// Decisions point into the configuration they were made from.
     std::shared_ptr<const core::Config> config_ = std::make_shared<core::Config>();
     bool stopping_ = false;
-    Time updated_{};
     core::Observation seen_;
     core::History history_;
     std::shared_ptr<const core::Config> decided_config_;
