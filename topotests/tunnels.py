@@ -12,9 +12,9 @@ from lab.waiting import wait_for
 
 
 def sh(gear, text):
-    """Commands, one a line; the first that fails ends it."""
-    for command in text.strip().splitlines():
-        gear.net.cmd_raises(command.strip())
+    """Commands, one a line; the first that fails ends it.  One process runs them all: under
+    emulation, to enter a namespace takes longer than what is done there."""
+    gear.net.cmd_raises("set -ex\n" + "\n".join(line.strip() for line in text.strip().splitlines()))
 
 
 def output(gear, *argv, check=True):

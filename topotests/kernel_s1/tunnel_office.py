@@ -187,7 +187,6 @@ def prepare_lan(tgen):
         ip route add default via {LAN_ROUTER}
         ip route add default via fd5a::1""",
     )
-    tunnels.sh(tgen.gears["r1"], "ip addr add fd5a::1/64 dev r1-eth0 nodad")
 
 
 def give_lan(tgen, prefix):

@@ -140,6 +140,16 @@ def test_crash_leaves_no_leftovers_and_no_duplicates(r1):
     stays(lambda: office.rules(r1) == wanted_rules(r1), 1.0, "rules after a crash")
 
 
+def test_crash_of_zebra_leaves_no_leftovers_and_no_duplicates(r1):
+    multihome.end_daemon(r1, "zebra")
+    r1.startDaemons(["zebra"])
+    r1.run("vtysh -b")
+    wait_until_proven(r1)
+    test_rules(r1)
+    test_routes(r1)
+    stays(lambda: office.rules(r1) == wanted_rules(r1), 1.0, "rules after a crash of zebra")
+
+
 def test_stop_removes_ours_and_nothing_else(r1):
     multihome.end_daemon(r1, "multihomed", 15)
     same(lambda: office.rules(r1), ["4 9000: from 198.18.0.0/15 lookup 254"], "rules after stop")
