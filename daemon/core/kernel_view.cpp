@@ -101,8 +101,8 @@ bool KernelIndex::find(const Route& route, bool only_ours) const {
     });
 }
 
-bool KernelIndex::holds(const Rule& rule, std::uint8_t protocol) const {
-    return rules_.contains({protocol, rule});
+std::size_t KernelIndex::copies(const Rule& rule, std::uint8_t protocol) const {
+    return rules_.count({protocol, rule});
 }
 
 std::vector<bool> expected_in_kernel(const std::vector<Route>& routes) {

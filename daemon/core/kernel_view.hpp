@@ -44,13 +44,15 @@ public:
     bool holds(const Route& route) const { return find(route, false); }
     /// The same, and it is not another program's.
     bool holds_ours(const Route& route) const { return find(route, true); }
-    bool holds(const Rule& rule, std::uint8_t protocol) const;
+    bool holds(const Rule& rule, std::uint8_t protocol) const { return copies(rule, protocol) > 0; }
+    /// The kernel takes a rule that it has already once more.
+    std::size_t copies(const Rule& rule, std::uint8_t protocol) const;
 
 private:
     bool find(const Route& route, bool only_ours) const;
 
     std::multimap<std::pair<std::uint32_t, Prefix>, const KernelRoute*> routes_;
-    std::set<std::pair<std::uint8_t, Rule>> rules_;
+    std::multiset<std::pair<std::uint8_t, Rule>> rules_;
 };
 
 /// Of routes to one destination in one table the kernel holds the one with the least distance: for

@@ -385,7 +385,8 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
 bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
     bool settled = true;
     for (const core::Rule& rule : wanted_.lowered.rules) {
-        const bool present = kernel.holds(rule, wanted_.lowered.protocol);
+        const std::size_t copies = kernel.copies(rule, wanted_.lowered.protocol);
+        const bool present = copies > 0;
         auto [entry, fresh] = rule_status_.try_emplace(rule);
         Status& status = entry->second;
         if (status.removing) {
@@ -397,6 +398,8 @@ bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
             status.sent = now;
             ++status.attempts;
             wake(now + status.patience());
+        } else if (copies > 1) {
+            thin_out(rule, status, copies, now);
         }
         missing_ += present ? 0 : 1;
         if (!present && now < status.sent + kStagePatience) {
@@ -409,6 +412,23 @@ bool Reconciler::settle_rules(const core::KernelIndex& kernel, Time now) {
         rules_announced_ = true;
     }
     return settled;
+}
+
+/// A stock zebra that was killed left its rules. The next one removes them when it begins, but
+/// takes an IPv6 rule without source and destination for one of IPv4, and ours became a second one.
+void Reconciler::thin_out(const core::Rule& rule, Status& status, std::size_t copies, Time now) {
+    if (status.thinned)
+        return;
+    if (now < status.sent + status.patience()) {
+        wake(status.sent + status.patience());
+        return;
+    }
+    // All of them, for zebra shall know that there is one.
+    for (std::size_t i = 0; i < copies; ++i)
+        appliers_.routing.remove(rule);
+    appliers_.routing.add(rule);
+    status.sent = now;
+    status.thinned = true;
 }
 
 /// What bears our protocol number and nobody wants was left by a predecessor.

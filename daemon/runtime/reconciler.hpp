@@ -58,6 +58,7 @@ struct Status {
     bool confirmed = false; ///< the kernel has reported it
     bool outranked = false;
     bool removing = false;
+    bool thinned = false; ///< a rule, of which the kernel had several
     std::string error;
 
     /// When to send again what is still missing: soon the first times, later rarely.
@@ -128,6 +129,7 @@ private:
     core::Result<void> change_nat(const core::NatPlan& plan);
     bool settle_routes(const core::KernelIndex& kernel, Time now);
     bool settle_rules(const core::KernelIndex& kernel, Time now);
+    void thin_out(const core::Rule& rule, Status& status, std::size_t copies, Time now);
     void adopt_leftovers(const core::Observation& seen);
     void withdraw_unseen();
     bool remove_rules(const core::KernelIndex& kernel, Time now);

@@ -95,8 +95,8 @@ bool FakeZebra::deliver() {
             dead_in_front.erase(text);
         } else if (order.add) {
             rules_.insert(*order.rule);
-        } else {
-            rules_.erase(*order.rule);
+        } else if (const auto one = rules_.find(*order.rule); one != rules_.end()) {
+            rules_.erase(one);
         }
     }
     return !orders.empty();

@@ -43,7 +43,7 @@ public:
     void delete_by_hand(const std::string& text);
     /// zebra drops what a client had when its session ends.
     void end_session();
-    /// A rule of ours that a predecessor left.
+    /// A rule of ours that a predecessor left; beside an equal one, if need be.
     void leave_behind(const core::Rule& rule) { rules_.insert(rule); }
     bool holds(const std::string& text) const;
     /// Texts of all routes and rules of ours in the kernel, sorted.
@@ -60,7 +60,7 @@ private:
     Journal& journal_;
     std::vector<Order> orders_;
     std::map<core::Route::Key, core::Route> routes_;
-    std::set<core::Rule> rules_;
+    std::multiset<core::Rule> rules_; ///< as stock zebra does it, which adds what is there
 };
 
 class FakeNat final : public apply::NatApplier {

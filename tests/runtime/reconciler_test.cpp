@@ -264,6 +264,22 @@ TEST_F(Office, ARuleThatNeverAppearsKeepsItFromBeingSettled) {
     EXPECT_FALSE(world.reconciler().settled());
 }
 
+TEST_F(Office, OfEqualRulesOneStays) {
+    world.pass(2s);
+    const core::Rule twice = world.reconciler().wanted().lowered.rules.back();
+    world.zebra.leave_behind(twice);
+    world.zebra.leave_behind(twice);
+    world.news();
+    world.pass(5s);
+    const std::string text =
+        std::string(twice.family == Family::v4 ? "v4 " : "v6 ") + core::to_string(twice);
+    EXPECT_EQ(std::ranges::count(world.zebra.held(), text), 1);
+    const Journal news = world.news();
+    EXPECT_EQ(count(news, "remove " + text), 3U);
+    EXPECT_EQ(count(news, "add " + text), 1U);
+    EXPECT_TRUE(world.reconciler().settled()) << problems();
+}
+
 TEST_F(Office, LeftoversOfAPredecessorGoAndOthersRulesStay) {
     const core::Rule leftover{
         .family = Family::v4, .priority = 10100, .source = net("192.0.2.0/24"), .table = 1009};
