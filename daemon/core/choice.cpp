@@ -83,6 +83,12 @@ std::string describe(const Candidate& best, std::size_t sharing) {
     }
 }
 
+/// So long may a line take to show that it has recovered too.
+Milliseconds time_to_answer(const Line& line) {
+    constexpr Milliseconds kLongest{3000};
+    return std::min(2 * line.probing.time(Knob::interval), kLongest);
+}
+
 } // namespace
 
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
@@ -110,6 +116,22 @@ Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& 
     }
     choice.reason = describe(best, choice.carrying.size());
     return choice;
+}
+
+std::optional<Time> better_off_since(const Line& line, const Choice& choice,
+                                     const std::map<ProbeKey, Health>& health) {
+    const Health& own = health.at(line.key());
+    std::optional<Time> since;
+    for (const Line* other : choice.carrying) {
+        const Health& known = health.at(other->key());
+        if (known.state == State::down)
+            continue;
+        const bool is_first_back =
+            own.state == State::down && known.state == State::hold && known.since >= own.since;
+        const Time from = is_first_back ? known.since + time_to_answer(line) : Time{};
+        since = std::min(since.value_or(from), from);
+    }
+    return since;
 }
 
 } // namespace multihomed::core

@@ -19,6 +19,7 @@
 #include "core/line.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,5 +41,11 @@ struct ChoicePolicy {
 /// `health` holds every line's state. Lines of other families are passed over.
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
               Family family, const ChoicePolicy& policy);
+
+/// From when on the flows of `line`, which does not carry, are better off elsewhere; absent: as
+/// long as nothing but dead lines carries. A line that has just recovered may be the first of many:
+/// whatever made all of them fail at once is over for `line` too, if its next probe is answered.
+std::optional<Time> better_off_since(const Line& line, const Choice& choice,
+                                     const std::map<ProbeKey, Health>& health);
 
 } // namespace multihomed::core

@@ -244,20 +244,22 @@ bool has_alternative(const Choice& choice, const History& history) {
     });
 }
 
-void collect_stale(Decision& decision, const PerFamily<Choice>& choices, std::uint32_t mask) {
-    PerFamily<bool> alternative;
+void collect_stale(Decision& decision, const PerFamily<Choice>& choices,
+                   const std::map<ProbeKey, Health>& health, std::uint32_t mask, Time now) {
     PerFamily<std::vector<AddressRange>> in_use;
-    for (const Family family : kFamilies)
-        alternative[family] = has_alternative(choices[family], decision.history);
     for (const auto& [key, line] : decision.history.lines)
         if (line.carried)
             in_use[key.family].insert(in_use[key.family].end(), line.translated.begin(),
                                       line.translated.end());
     for (const StaleFlows& gone : decision.history.vanished)
-        if (gone.address_gone || alternative[gone.line.family])
+        if (gone.address_gone || has_alternative(choices[gone.line.family], decision.history))
             decision.stale.push_back(gone);
-    for (const auto& [key, line] : decision.history.lines) {
-        if (!alternative[key.family])
+    for (const LineReport& report : decision.lines) {
+        const ProbeKey key = report.line.key();
+        const LineHistory& line = decision.history.lines.at(key);
+        const auto since = better_off_since(report.line, choices[key.family], health);
+        wake_at(decision, since, now);
+        if (!since || *since > now)
             continue;
         decision.stale.insert(decision.stale.end(), line.moving.begin(), line.moving.end());
         if (!line.owes_flows)
@@ -412,11 +414,11 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     decision.history.mark_mask = config.flow_affinity ? config.mark_mask : 0;
     note_other_mask(decision, history, decision.history.mark_mask);
     drop_regained(decision);
-    collect_stale(decision, choices, config.mark_mask);
+    collect_stale(decision, choices, health, config.mark_mask, now);
     collect_gone(decision);
     decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
     decision.desired.tunnels = plan_tunnels(config, seen);
-    plan_dead(decision.desired.nat, lines, health, choices);
+    plan_dead(decision.desired.nat, lines, health, choices, now);
     add_advertising(decision, config, seen, history, now);
     return decision;
 }

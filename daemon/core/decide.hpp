@@ -7,7 +7,9 @@
 // survey() sees what each line could do, judge() and evaluate() its health, choose() who carries,
 // plan_*() what that means for the kernel. Flows that cannot go on are owed a deletion as soon as
 // another line, and not a dead one, carries: those of a line that is dead or, without flow
-// affinity, of any line that no longer carries, since routing would send them elsewhere.
+// affinity, of any line that no longer carries, since routing would send them elsewhere. Where all
+// were dead and this other line is merely the first to answer again, they get as long as a probe
+// takes to follow it.
 #pragma once
 
 #include "core/address_range.hpp"

@@ -277,18 +277,17 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
 }
 
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
-               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices) {
+               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices,
+               Time now) {
     const auto is_down = [&](const Line& line) {
         const State state = health.at(line.key()).state;
         return state == State::down || !has_nexthop(state);
     };
     for (const Line& line : lines) {
-        const auto& carrying = choices[line.family].carrying;
         const auto nat = std::ranges::find(plan.lines, line.uplink->name, &LineNat::uplink);
+        const auto since = better_off_since(line, choices[line.family], health);
         if (nat != plan.lines.end())
-            nat->dead[line.family] =
-                is_down(line) &&
-                std::ranges::any_of(carrying, [&](const Line* other) { return !is_down(*other); });
+            nat->dead[line.family] = is_down(line) && since && *since <= now;
     }
 }
 

@@ -56,9 +56,10 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
                              const PerFamily<bool>& own_default = {});
 NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
 /// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
-/// carries that is not down.
+/// carries that is better for their flows (better_off_since()).
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
-               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices);
+               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices,
+               Time now);
 std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
                                  const PerFamily<Choice>& choices);
 std::vector<TableName> plan_table_names(const Tables& tables);

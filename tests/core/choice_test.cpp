@@ -141,6 +141,31 @@ TEST_F(ChoiceTest, HowLongALineHasBeenUpCountsForNothing) {
     EXPECT_EQ(names(choose().carrying), Names{"new"});
 }
 
+TEST_F(ChoiceTest, FlowsWaitForTheirLineIfAnotherOneMerelyAnswersFirst) {
+    using namespace std::chrono_literals;
+    const Time failed{10s};
+    add("a", State::down, 10);
+    add("b", State::hold, 20);
+    lines[0].probing.values[static_cast<std::size_t>(Knob::interval)] = 200;
+    health[lines[0].key()].since = failed;
+    const auto since = [&](Time recovered) {
+        health[lines[1].key()].since = recovered;
+        return better_off_since(lines[0], choose(), health);
+    };
+    EXPECT_EQ(names(choose().carrying), Names{"b"});
+    EXPECT_EQ(since(failed + 5s), failed + 5400ms) << "two of a's own probes";
+    EXPECT_EQ(since(failed - 1s), Time{}) << "b was back when a failed";
+    lines[0].probing.values[static_cast<std::size_t>(Knob::interval)] = 60'000;
+    EXPECT_EQ(since(failed + 5s), failed + 8s) << "never for long";
+    health[lines[1].key()].state = State::up;
+    EXPECT_EQ(since(failed + 5s), Time{});
+    health[lines[0].key()].state = State::no_carrier;
+    health[lines[1].key()].state = State::hold;
+    EXPECT_EQ(since(failed + 5s), Time{}) << "no probe could be answered there";
+    health[lines[1].key()].state = State::down;
+    EXPECT_EQ(since(failed + 5s), std::nullopt);
+}
+
 TEST_F(ChoiceTest, FamiliesChooseForThemselves) {
     add("a", State::down, 1, Family::v4);
     add("b", State::up, 2, Family::v4);

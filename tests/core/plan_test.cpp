@@ -13,6 +13,7 @@ namespace multihomed::test {
 namespace {
 
 using namespace core;
+using namespace std::chrono_literals;
 using Texts = std::vector<std::string>;
 
 std::string nat_text(const Nat& nat) {
@@ -129,6 +130,8 @@ TEST_F(Plan, ALineThatIsDownIsDeadWhileAnotherCarries) {
     EXPECT_EQ(dead(1), PerFamily<bool>{}) << "nothing is better than it";
     EXPECT_EQ(dead(0), PerFamily<bool>{});
     router.answer("att");
+    EXPECT_EQ(dead(1), PerFamily<bool>{}) << "it may merely be the first to answer";
+    router.decide_after(1s);
     EXPECT_EQ(dead(1), both);
     router.answer("charter");
     EXPECT_EQ(dead(1), PerFamily<bool>{}) << "in hold, its flows live again";
