@@ -69,6 +69,22 @@ bool fell_silent_at_once(const std::vector<Witness>& witnesses) {
     return last - first <= slack;
 }
 
+/// Might the lines on which the target is not dead be about to lose it as well? They have lost a
+/// probe, or wait for a reply and have had none since the dead ones should have had another.
+bool is_undecided(const std::vector<Witness>& witnesses) {
+    Time missed{};
+    for (const Witness& witness : witnesses)
+        if (witness.dead && witness.figures->last_reply)
+            missed = std::max(missed, *witness.figures->last_reply +
+                                          witness.line->probing.time(Knob::interval));
+    return std::ranges::all_of(witnesses, [&](const Witness& witness) {
+        const TargetFigures& figures = *witness.figures;
+        const bool waits = figures.sent > figures.received + figures.lost;
+        return witness.dead || figures.consecutive_lost > 0 ||
+               (waits && figures.last_reply && *figures.last_reply <= missed);
+    });
+}
+
 std::optional<TargetDoubt::Kind> doubt(const Case& about) {
     const auto& witnesses = about.witnesses;
     if (witnesses.size() < 2)
@@ -76,13 +92,10 @@ std::optional<TargetDoubt::Kind> doubt(const Case& about) {
     const auto dead = std::ranges::count_if(witnesses, &Witness::dead);
     if (dead == 0)
         return std::nullopt;
-    if (static_cast<std::size_t>(dead) < witnesses.size()) {
-        const bool undecided = std::ranges::all_of(witnesses, [](const Witness& witness) {
-            return witness.dead || witness.figures->consecutive_lost > 0;
-        });
-        return undecided && fell_silent_at_once(witnesses) ? std::optional(TargetDoubt::Kind::waits)
-                                                           : std::nullopt;
-    }
+    if (static_cast<std::size_t>(dead) < witnesses.size())
+        return is_undecided(witnesses) && fell_silent_at_once(witnesses)
+                   ? std::optional(TargetDoubt::Kind::waits)
+                   : std::nullopt;
     if (std::ranges::any_of(witnesses, &Witness::has_living) ||
         (std::ranges::all_of(witnesses, &Witness::is_only) && fell_silent_at_once(witnesses)))
         return TargetDoubt::Kind::suspected;

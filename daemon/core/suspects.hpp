@@ -9,8 +9,9 @@
 // (A line that has been down for longer, whose only target now fails on the last good line as well,
 // is no such case: that last line is dead too.)
 //
-// The lines do not notice at the same moment. While a target is dead on one line and has just begun
-// to lose probes on another, the first line's verdict waits: moving away from it could be wrong.
+// The lines do not notice at the same moment. While a target is dead on one line and another has
+// just begun to lose probes to it, or waits for a reply and has had none since the first line
+// missed its own, the first line's verdict waits: moving away from it could be wrong.
 #pragma once
 
 #include "core/line.hpp"

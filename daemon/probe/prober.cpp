@@ -233,8 +233,18 @@ void Prober::start_burst(Line& line, Time now, milliseconds least_patience) {
 }
 
 void Prober::burst(const core::ProbeKey& key, Time now) {
-    if (const auto line = lines_.find(key); line != lines_.end())
-        start_burst(*line->second, now, kMinPatience);
+    const auto asked = lines_.find(key);
+    if (asked == lines_.end())
+        return;
+    start_burst(*asked->second, now, kMinPatience);
+    for (const auto& [other, line] : lines_) {
+        if (other == key || other.family != key.family || line->plan.spares_probes)
+            continue;
+        line->changed = true;
+        for (Target& target : line->targets)
+            if (!target.window.next_loss(now))
+                target.next_send = std::min(target.next_send, now);
+    }
 }
 
 void Prober::note_traffic(const core::ProbeKey& key, Time now) {

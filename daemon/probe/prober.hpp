@@ -50,7 +50,9 @@ public:
     /// the prober itself began, for both families of an uplink, because of the first lost probe of
     /// a target that is seldom asked). A target that answers one needs no more of them. Web servers
     /// are asked one thing at a time, each as soon as the last is lost. Nothing happens while the
-    /// last burst is under way, that is, undecided. next_deadline() is another afterwards, at once.
+    /// last burst is under way, that is, undecided. Other lines of the family send their next probe
+    /// now, unless one is under way or they spare them: it may be the targets that fail.
+    /// next_deadline() is another afterwards, at once.
     void burst(const core::ProbeKey& key, Time now);
     /// Traffic comes back by the line. If the plan spares probes, those of its targets that answer
     /// are asked again one interval from now, not before.

@@ -65,6 +65,22 @@ TEST_F(Suspects, ATargetThatFallsSilentOnAllLinesAtOnceDoesNotCount) {
     EXPECT_EQ(router.carrying(), std::vector<std::string>{"charter"});
 }
 
+TEST_F(Suspects, ALineThatHasJustAskedIsWaitedForToo) {
+    const auto last = router.now;
+    auto asked = heard(kShared);
+    ++asked.sent;
+    say("charter", {lost(kShared, 3, last)});
+    asked.last_reply = last + 150ms;
+    say("att", {asked});
+    router.decide_after(180ms);
+    EXPECT_EQ(router.state("charter"), State::up)
+        << "att's last reply came before charter's was due";
+    asked.last_reply = last + 250ms;
+    say("att", {asked});
+    router.decide_after(100ms);
+    EXPECT_EQ(router.state("charter"), State::down) << "this one came after";
+}
+
 TEST_F(Suspects, TheWaitEndsWhenTheTargetAnswersOnTheOtherLine) {
     const auto last = router.now;
     say("charter", {lost(kShared, 3, last)});

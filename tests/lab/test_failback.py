@@ -9,12 +9,13 @@ import os
 
 import pytest
 
-from . import Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, Connector, Flow, Server, drivers, now_ns, plan, wait_for
 from .meters import PORT
 from .trial import begins_by, lines_of, lose_cable, running_office
 
 CHARTER, ATT = plan.LINES
 RETURNS = int(os.environ.get("MULTIHOME_RETURNS", "20"))
+DEAF = 6
 FORWARDED = 7000
 
 
@@ -41,6 +42,16 @@ def new(lab):
 
 def configure(office, *words):
     office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
+
+
+def forgive_all(office):
+    for line in plan.LINES:
+        office.forgive(line)
+
+
+def states(office, *families):
+    lines = json.loads(office.frr.vtysh("show multihome json"))["lines"]
+    return {line["state"] for line in lines if not families or line["family"] in families}
 
 
 def return_charter(lab, new):
@@ -81,6 +92,25 @@ def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
     assert lab.spoofed() == {}
     for flow in flows.values():
         flow.stop()
+
+
+def test_when_all_lines_were_deaf_flows_wait_for_theirs(lab, office, new):
+    """Whichever line answers first carries what is new; the other's flows live on once it answers."""
+    for _ in range(DEAF):
+        forgive_all(office)
+        office.wait_up()
+        begins_by(new, CHARTER)
+        flow = Flow(lab, "tcp", plan.INTERNET4, name="deaf")
+        flow.wait_flowing()
+        for line in plan.LINES:
+            lab.break_line(line, BLACKHOLE)
+        wait_for(lambda: states(office, "ipv4") == {"down"}, 20, what="both lines are down")
+        for line in reversed(plan.LINES):
+            lab.heal(line)
+        flow.wait_flowing(now_ns(), 20)
+        assert not flow.broken
+        flow.stop()
+    forgive_all(office)
 
 
 def test_what_shall_move_moves_and_the_rest_stays(lab, office, new):
@@ -154,11 +184,7 @@ def test_never_waits_for_the_present_line_to_fail(lab, office, new):
     lose_cable(lab, office, new)
     lab.heal(CHARTER)
 
-    def is_up():
-        lines = json.loads(office.frr.vtysh("show multihome json"))["lines"]
-        return all(line["state"] == "up" for line in lines)
-
-    wait_for(is_up, 20, what="charter is up again")
+    wait_for(lambda: states(office) == {"up"}, 20, what="charter is up again")
     assert lines_of_new(new) == {ATT}
     office.frr.vtysh("clear multihome failback")
     begins_by(new, CHARTER)

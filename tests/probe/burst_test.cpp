@@ -70,6 +70,25 @@ TEST_F(BurstTest, AsksEveryTargetOfTheLineFailAfterTimes) {
     EXPECT_LE(asked("9.9.9.9", "att").size(), 1U);
 }
 
+TEST_F(BurstTest, OtherLinesSendTheirNextProbeNow) {
+    auto sparing = plan("lte", {"9.9.9.9"});
+    sparing.spares_probes = true;
+    set({plan("charter", {"9.9.9.9"}), plan("att", {"9.9.9.9"}), sparing});
+    advance(30s);
+    // Until the last answer is in and the next probe is not due.
+    while (figures("att", 0).sent != figures("att", 0).received ||
+           *prober_.next_deadline() < network_.now + 20ms)
+        advance(1ms);
+    network_.sent.clear();
+    begin_ = network_.now;
+    for (int i = 0; i < 10; ++i) {
+        burst();
+        advance(1ms);
+    }
+    EXPECT_EQ(asked("9.9.9.9", "att"), std::vector{0ms}) << "one is enough while it is under way";
+    EXPECT_TRUE(asked("9.9.9.9", "lte").empty());
+}
+
 TEST_F(BurstTest, IsNotStartedAgainWhileItIsUnderWay) {
     silence();
     for (int i = 0; i < 75; ++i) {
