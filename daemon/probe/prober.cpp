@@ -17,6 +17,10 @@ using std::chrono::milliseconds;
 /// Probes that are due this soon go out with those that are due now; less than the jitter.
 constexpr milliseconds kTogether{10};
 
+/// Between two looks for replies when they come thick. Each bears the time of its arrival, a loss
+/// is declared by the clock after a look, and to wake up costs more than to take in a reply.
+constexpr milliseconds kRest{5};
+
 /// Of up to 64 sockets with 64 packets each.
 constexpr int kDrainRounds = 8;
 
@@ -69,12 +73,16 @@ bool same_path(const core::ProbePlan& one, const core::ProbePlan& other) {
 Prober::Prober(core::Privileged privileged) : Prober(probe_sockets(std::move(privileged))) {}
 
 Prober::Prober(ProbeSocketFactory sockets, std::uint64_t seed)
-    : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)), random_(seed) {}
+    : sockets_(std::move(sockets)), epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wakes_(epoll_create1(EPOLL_CLOEXEC)), random_(seed) {
+    watch(true);
+}
 
 Prober::~Prober() {
     lines_.clear();
-    if (epoll_ >= 0)
-        close(epoll_);
+    for (const int fd : {epoll_, wakes_})
+        if (fd >= 0)
+            close(fd);
 }
 
 // ---------------------------------------------------------------- the plan
@@ -93,6 +101,10 @@ void Prober::set_plan(const std::vector<core::ProbePlan>& plans, Time now) {
         add_targets(*line, std::exchange(line->targets, {}), now);
         next.insert_or_assign(plan.key, std::move(line));
     }
+    converses_ = std::ranges::any_of(plans, [](const core::ProbePlan& plan) {
+        return std::ranges::any_of(plan.targets, is_heavy,
+                                   [](const core::ProbeTarget& target) { return target.kind; });
+    });
     lines_ = std::move(next); // closing a socket takes it out of the epoll set
     for (auto& [key, line] : lines_) {
         close_unused(*line);
@@ -329,10 +341,31 @@ bool Prober::take(Channel& channel, const Outcome& outcome, Time now) {
     return news;
 }
 
+void Prober::watch(bool on) const {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    epoll_ctl(wakes_, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, epoll_, &event);
+}
+
+void Prober::pace(bool took, Time now) {
+    const bool thick = took && !converses_ && now - took_ < kRest;
+    if (took)
+        took_ = now;
+    if (thick) {
+        if (!rests_until_)
+            watch(false);
+        rests_until_ = now + kRest;
+    } else if (rests_until_ && now >= *rests_until_) {
+        watch(true);
+        rests_until_.reset();
+    }
+}
+
 /// Takes in replies until none is left, or very many have been.
 bool Prober::drain(Time now) {
     std::array<epoll_event, 64> ready{};
     bool news = false;
+    bool took = false;
     for (int round = 0; round < kDrainRounds; ++round) {
         const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 0);
         for (int i = 0; i < count; ++i) {
@@ -343,7 +376,9 @@ bool Prober::drain(Time now) {
         }
         if (count <= 0)
             break;
+        took = true;
     }
+    pace(took, now);
     return news;
 }
 
@@ -405,7 +440,7 @@ std::optional<Time> Prober::deadline_of(const Line& line) {
 }
 
 std::optional<Time> Prober::next_deadline() const {
-    std::optional<Time> next;
+    std::optional<Time> next = rests_until_;
     for (const auto& [key, line] : lines_)
         if (const auto mine = deadline_of(*line); mine && (!next || *mine < *next))
             next = mine;

@@ -58,8 +58,9 @@ public:
     /// are asked again one interval from now, not before.
     void note_traffic(const core::ProbeKey& key, Time now);
 
-    /// Readable when a reply has arrived.
-    int fd() const { return epoll_; }
+    /// Readable when a reply has arrived. Where replies come thick, those that come within the
+    /// next 5 ms make it so no more: next_deadline() is then soon.
+    int fd() const { return wakes_; }
     /// on_readable() and on_time() tell whether a target has begun to answer, lost a probe, or
     /// recovered: whether a verdict may be another than before. Steady answers are nothing new.
     bool on_readable(Time now);
@@ -122,6 +123,8 @@ private:
     static void start_burst(Line& line, Time now, core::Milliseconds least_patience);
     bool send_due(Line& line, Target& target, Time now);
     bool drain(Time now);
+    void pace(bool took, Time now);
+    void watch(bool on) const;
     bool take(Channel& channel, const Outcome& outcome, Time now);
     static void complain(Target& target, const Outcome& outcome, Time now);
     static std::string error_of(const Line& line, const Target& target, Time now);
@@ -132,7 +135,11 @@ private:
     Time jittered(Time from, core::Milliseconds interval);
 
     ProbeSocketFactory sockets_;
-    int epoll_ = -1;
+    int epoll_ = -1; ///< of the sockets
+    int wakes_ = -1; ///< of epoll_, which is taken out while the prober rests
+    Time took_{};    ///< when replies were last taken in
+    std::optional<Time> rests_until_;
+    bool converses_ = false; ///< with web servers, which wait for us at every step
     std::map<core::ProbeKey, std::unique_ptr<Line>> lines_;
     std::minstd_rand random_;
     bool untold_news_ = false;

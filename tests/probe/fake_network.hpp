@@ -116,8 +116,10 @@ public:
             now = std::max(now, *next);
             deliver();
             ++wakeups;
-            if (is_readable(prober))
+            if (is_readable(prober)) {
+                ++readings;
                 news |= prober.on_readable(now);
+            }
             if (const auto due = prober.next_deadline(); due && *due <= now)
                 news |= prober.on_time(now);
         }
@@ -133,6 +135,7 @@ public:
         deliver();
     }
     std::uint64_t wakeups = 0;
+    std::uint64_t readings = 0; ///< of these, because of the prober's descriptor
 
 private:
     class Inbox {

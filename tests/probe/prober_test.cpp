@@ -161,6 +161,31 @@ TEST_F(ProberTest, FiguresLookAtWhatWaitsUnread) {
     EXPECT_TRUE(prober_.on_time(network_.now)) << "the first answer is still news to be told";
 }
 
+TEST_F(ProberTest, AnswersThatComeThickAreTakenInTogether) {
+    std::minstd_rand random(1);
+    network_.fate = [&](const auto& line, const auto& target, const auto& request) {
+        return Packets{network_.reply(line, target, request, 10ms + 1ms * (random() % 20))};
+    };
+    std::vector<core::ProbePlan> plans;
+    for (int i = 0; i < 64; ++i)
+        plans.push_back(plan("line" + std::to_string(i), {"9.9.9.9", "1.1.1.1"}));
+    set(plans);
+    advance(5s);
+    network_.readings = 0;
+    advance(10s);
+    EXPECT_LT(network_.readings, 10s / 5ms) << "of 6400 answers";
+    for (const core::ProbePlan& each : plans) {
+        const auto seen = figures(each.key.uplink.c_str());
+        EXPECT_EQ(seen.lost, 0U);
+        EXPECT_GE(seen.rtt_average, 15ms);
+        EXPECT_LE(seen.rtt_average, 25ms) << "the time of arrival counts, not of reading";
+    }
+    set({plans.front()});
+    network_.readings = 0;
+    advance(10s);
+    EXPECT_GT(network_.readings, 50U) << "a few are taken in as they come";
+}
+
 TEST_F(ProberTest, NoBurstsAfterSleep) {
     set({plan("charter", {"9.9.9.9"})});
     advance(5s);
