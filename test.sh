@@ -7,9 +7,9 @@
 #   commands   every command of stock vtysh is still in ours
 #   python     tests/**/test_*.py: lab, zebra module and client, installation, frrinit
 #   topotests  topotests/, in FRR's own framework
-# and, only when it is named, since it has yet to pass once:
 #   kernel     those of topotests/ that need Debian's stock kernel (tunnels, VLANs), under that kernel
-#              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says so
+#              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says
+#              so. It runs beside the unit tests, which use one processor.
 # A part that crashes, cannot be built or has no test counts as failed. Traffic and daemons stay in
 # namespaces of the tests; the machine's own frr is not touched.
 #
@@ -19,13 +19,18 @@ cd "$(dirname "$0")" || exit 1
 top=$PWD
 root=${MULTIHOME_BUILD_ROOT:-$top}
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(unit commands python topotests)
+[ ${#parts[@]} -gt 0 ] || parts=(unit commands python topotests kernel)
 
 passed=0
 failed=0
 started=$SECONDS
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+kernel=
+cleanup() {
+    [ -z "$kernel" ] || kill "$kernel" 2>/dev/null
+    rm -rf "$results"
+}
+trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 say() { printf '== %4d s  %s\n' $((SECONDS - started)) "$*"; }
@@ -96,20 +101,6 @@ run_gtest() { # run_gtest <program>
     count "$name" "$good" "$bad"
 }
 
-if wants unit; then
-    if build "$root/build-unit" -DMULTIHOME_FRR=OFF -DMULTIHOME_TESTS=ON -DMULTIHOME_LAB=OFF -DMULTIHOME_SANITIZE=ON; then
-        mapfile -t programs < <(find "$root/build-unit/tests" -type f -name '*_tests' -executable | sort)
-        [ ${#programs[@]} -gt 0 ] || count unit 0 1
-        for program in "${programs[@]}"; do run_gtest "$program"; done
-    else
-        count unit 0 1
-    fi
-fi
-
-if wants commands; then
-    if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
-fi
-
 count_pytest() { # count_pytest <part> <exit status>
     local counts
     # no result file: it crashed
@@ -127,21 +118,48 @@ run_pytest() { # run_pytest <part> <directory> <argument>...
 }
 
 # One start of the guest for all of them: there, everything takes ten times as long.
-run_kernel() {
-    local status
-    say "kernel tests"
+start_kernel() {
     export MULTIHOME_KERNEL_STATE=$root/build-kernel
     if ! "$top/tools/run-in-kernel.sh" --prepare; then
         say "kernel: NOT TESTED: QEMU or Debian's kernel cannot be had here, so tunnels and VLANs were not tried"
         return
     fi
-    (cd "$top/topotests" && MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results "$top/tools/run-in-kernel.sh" \
-        /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/kernel.xml" kernel_*)
+    say "kernel tests begin"
+    (
+        cd "$top/topotests" && MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results MULTIHOME_KERNEL_LIMIT=1500 \
+            exec "$top/tools/run-in-kernel.sh" /usr/bin/python3 -B -m pytest -q -rsfE --tb=short -p no:cacheprovider \
+            --junitxml="$results/kernel.xml" kernel_s1 kernel_s2
+    ) >"$results/kernel.log" 2>&1 &
+    kernel=$!
+}
+
+finish_kernel() {
+    local status
+    [ -n "$kernel" ] || return
+    say "kernel tests"
+    wait "$kernel"
     status=$?
+    kernel=
+    cat "$results/kernel.log"
     count_pytest kernel $status
 }
 
+unit_built=1
+if wants unit; then
+    build "$root/build-unit" -DMULTIHOME_FRR=OFF -DMULTIHOME_TESTS=ON -DMULTIHOME_LAB=OFF -DMULTIHOME_SANITIZE=ON || unit_built=0
+fi
+if wants kernel; then start_kernel; fi
+if wants unit; then
+    programs=()
+    [ $unit_built = 0 ] || mapfile -t programs < <(find "$root/build-unit/tests" -type f -name '*_tests' -executable | sort)
+    [ ${#programs[@]} -gt 0 ] || count unit 0 1
+    for program in "${programs[@]}"; do run_gtest "$program"; done
+fi
+finish_kernel
+
+if wants commands; then
+    if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
+fi
 if wants python; then run_pytest python tests .; fi
 if wants topotests; then run_pytest topotests topotests .; fi
-if wants kernel; then run_kernel; fi
 finish
