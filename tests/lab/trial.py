@@ -66,13 +66,15 @@ def lose_cable(lab, driver, connector):
 class Traffic:
     """The meters of one lab, started once and running through all trials.
 
-    Flows of the other line only make sense where the driver steers by source.
+    Flows of the other line only make sense where the driver steers by source.  The NATed flow sends
+    every `interval_us`, which is how exactly its silence can be told.
     """
 
-    def __init__(self, lab, driver):
+    def __init__(self, lab, driver, interval_us=None):
         preferred = lab.lines[0]
         self.lab = lab
         self.driver = driver
+        self.interval_us = interval_us
         self.server = Server(lab)
         inside = lab.lines[1].server(4)
         self._servers = [self.server, Server(lab, role="srv", addresses=[inside])]
@@ -85,7 +87,9 @@ class Traffic:
         self.healthy = self._flows_by_other() if driver.steers_by_source else {}
 
     def _nat_flow(self):
-        return Flow(self.lab, "udp", plan.INTERNET4, name="udp4-nat")
+        return Flow(
+            self.lab, "udp", plan.INTERNET4, interval_us=self.interval_us, name="udp4-nat"
+        )
 
     def renew(self):
         """Begin the NATed flow anew if it has stayed on the other line, and wait until all flow."""
