@@ -145,8 +145,10 @@ Refusal edit_knob(Config& config, const KnobOwner& owner, Knob knob,
             if (const auto refusal = refuse_number(range.what, *value, range.least, range.most))
                 return refusal;
         const auto before = std::exchange(settings[knob], value);
-        // `no` of what was typed takes it away, unless it would hold all the same.
-        if (knob == Knob::spare_probes && value == 0U && before == 1U) {
+        // `no` of what was typed takes it away, unless it would hold all the same. In an uplink it
+        // is also a word against a profile that may come to say so.
+        const bool is_profile = owner.kind != KnobOwner::Kind::uplink;
+        if (knob == Knob::spare_probes && value == 0U && (before == 1U || is_profile)) {
             settings[knob].reset();
             if (probing_of(config, inheriting)[knob] != 0)
                 settings[knob] = value;

@@ -35,7 +35,11 @@ bool is_one_word(const std::string& text) {
 bool is_unusable(const Address& address) {
     if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
         return true;
-    return address.is_v4() && address.to_v4() == boost::asio::ip::address_v4::broadcast();
+    if (address.is_v6())
+        return address.to_v6().is_v4_mapped();
+    // 0.0.0.0/8 is of this host (RFC 1122, 3.2.1.3).
+    return address.to_v4() == boost::asio::ip::address_v4::broadcast() ||
+           address.to_v4().to_bytes()[0] == 0;
 }
 
 /// What iproute2 would read as the number of a table: decimal, octal or hexadecimal.

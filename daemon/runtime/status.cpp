@@ -5,6 +5,7 @@
 
 #include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
+#include "core/plan.hpp"
 #include "core/tunnel_plan.hpp"
 #include "runtime/status_parts.hpp"
 
@@ -200,6 +201,16 @@ void fill(status::Forgotten& to, const ForgottenFlows& from) {
     to.set_took_ms(milliseconds_of(from.report.took));
 }
 
+/// A quorum that cannot be reached is that of all targets.
+void remark_quorum(status::LineDetail& to, const core::Line& line) {
+    const std::uint32_t quorum = line.probing[core::Knob::quorum];
+    const std::size_t targets = core::probe_targets(line).size();
+    if (quorum != core::kQuorumAll && quorum > std::max<std::size_t>(targets, 1))
+        to.add_remarks("probe quorum " + std::to_string(quorum) +
+                       " is more than there are targets (" + std::to_string(targets) +
+                       "): all of them have to answer");
+}
+
 void fill(status::LineDetail& to, const View& view, const core::LineReport& report,
           const GuardCounts& guards) {
     const core::Line& line = report.line;
@@ -215,6 +226,7 @@ void fill(status::LineDetail& to, const View& view, const core::LineReport& repo
         to.set_bfd(core::to_string(session->second));
     if (!to.bfd().empty() && view.engine.observation().lacks_bfdd)
         to.add_remarks("bfdd does not run, so there is no BFD: bfdd=yes in /etc/frr/daemons");
+    remark_quorum(to, line);
     for (const core::Address& address : line.addresses)
         to.add_addresses(address.to_string());
     for (const core::Prefix& subnet : line.subnets)
@@ -272,6 +284,21 @@ void fill(status::Tunnel& to, const core::Uplink& uplink, const Engine& engine) 
     to.set_mtu(view.wanted->mtu);
 }
 
+/// Is nothing looked at because of this number?
+bool is_off(core::Knob knob, std::uint32_t value) {
+    using core::Knob;
+    return value == 0 && (knob == Knob::latency_low || knob == Knob::latency_high ||
+                          knob == Knob::jitter_high || knob == Knob::spare_probes);
+}
+
+void fill_probing(status::Uplink& to, const core::Probing& probing) {
+    for (std::size_t i = 0; i < core::kKnobs; ++i) {
+        const auto knob = static_cast<core::Knob>(i);
+        if (!is_off(knob, probing[knob]))
+            to.add_probing(core::to_text(knob, probing[knob]));
+    }
+}
+
 void fill(status::Uplink& to, const core::Uplink& from) {
     to.set_name(from.name);
     to.set_description(from.description);
@@ -318,6 +345,7 @@ status::Uplinks uplinks(const Engine& engine, const std::optional<std::string>& 
             continue;
         status::Uplink& to = *all.add_uplinks();
         fill(to, uplink);
+        fill_probing(to, core::probing_of(engine.config(), uplink));
         if (uplink.tunnel)
             fill(*to.mutable_tunnel(), uplink, engine);
         for (const core::LineReport& report : engine.decision().lines) {

@@ -252,7 +252,7 @@ std::string uplink_text(const status::Uplink& uplink) {
              ", probe profile " + uplink.profile();
     if (uplink.standby())
         facts += ", standby";
-    text += wrap("  ", facts, 4);
+    text += wrap("  ", facts, 4) + wrap("  probing: ", joined(uplink.probing()), 4);
     if (uplink.has_tunnel())
         text += wrap("  tunnel ", tunnel_text(uplink.tunnel()), 4);
     for (const status::LineDetail& detail : uplink.lines())

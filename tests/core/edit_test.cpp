@@ -340,6 +340,12 @@ TEST_F(Edit, SparingIsSwitchedOffWhereTheProfileHasIt) {
     const KnobOwner profile{KnobOwner::Kind::profile, "metered"};
     ASSERT_FALSE(edit_knob(config, profile, Knob::spare_probes, 0));
     EXPECT_NE(to_text(config).find("\n  no spare-probes\n"), std::string::npos);
+    ASSERT_FALSE(edit_profile(config, "own", true));
+    const KnobOwner own{KnobOwner::Kind::profile, "own"};
+    for (int i = 0; i < 2; ++i)
+        ASSERT_FALSE(edit_knob(config, own, Knob::spare_probes, 0));
+    EXPECT_EQ(config.profiles.back().settings[Knob::spare_probes], std::nullopt)
+        << "it never did: nothing to say";
 }
 
 TEST_F(Edit, WhatIsNotTypedComesFromTheProfile) {

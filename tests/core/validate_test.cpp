@@ -74,8 +74,8 @@ TEST(Validate, Bases) {
 }
 
 TEST(Validate, GatewaysAndTargets) {
-    for (const char* bad :
-         {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"}) {
+    for (const char* bad : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "0.1.2.3",
+                            "::", "::1", "ff02::1", "::ffff:192.0.2.1"}) {
         EXPECT_TRUE(refuse_gateway(ip(bad))) << bad;
         EXPECT_TRUE(refuse_probe_target(ip(bad))) << bad;
     }

@@ -235,6 +235,25 @@ TEST_F(Shown, EverythingAboutOneUplink) {
     EXPECT_TRUE(has(to_text(all), "up -> no-carrier"));
 }
 
+TEST_F(Shown, TheNumbersInForceWhereverTheyWereTyped) {
+    world.config.profiles = {{"brisk", {}}};
+    world.config.profiles.front().settings[core::Knob::quorum] = 2;
+    core::Uplink& front = world.config.uplinks.front();
+    front.profile = "brisk";
+    front.probing[core::Knob::interval] = 500;
+    world.configure();
+    const auto charter = uplink("charter");
+    const std::vector<std::string> shown(charter.probing().begin(), charter.probing().end());
+    for (const char* wanted : {"interval 500", "timeout 400", "quorum 2"})
+        EXPECT_EQ(std::ranges::count(shown, wanted), 1) << wanted;
+    for (const std::string& each : shown)
+        EXPECT_EQ(each.find("spare"), std::string::npos) << "switched off";
+    EXPECT_EQ(charter.lines(0).remarks(0),
+              "probe quorum 2 is more than there are targets (1): all of them have to answer");
+    const std::string text = to_text(runtime::uplinks(world.engine, "charter", guards, world.now));
+    EXPECT_TRUE(has(text, "  probing: interval 500, timeout 400, fail-after 3")) << text;
+}
+
 TEST_F(Shown, ALineInHoldSaysWhenItIsUsedAgain) {
     world.fall_silent("charter");
     world.turn();
