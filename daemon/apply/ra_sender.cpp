@@ -226,7 +226,7 @@ void RaSender::send_due(Link& link, Time now) {
         return;
     const RaSchedule::Due due = link.schedule.take(now);
     if (due.to_all) {
-        const auto sent = send(link, *core::parse_address(kAllHosts));
+        const auto sent = send(link, *core::parse_address(kAllHosts), now);
         link.state.error = sent ? "" : sent.error().what;
         if (sent) {
             ++link.state.multicasts;
@@ -243,16 +243,19 @@ void RaSender::send_due(Link& link, Time now) {
     }
     // A host that gets no answer asks again.
     for (const core::Address& host : due.to)
-        if (send(link, host))
+        if (send(link, host, now))
             ++link.state.unicasts;
 }
 
-core::Result<void> RaSender::send(Link& link, const core::Address& to) {
+core::Result<void> RaSender::send(Link& link, const core::Address& to, Time now) {
     if (!open())
         return core::Error{0, open_error_};
     if (auto joined = join(link); !joined)
         return joined;
-    const auto message = encode_advertisement(link.plan.content, mac_of(link.plan.interface));
+    core::RouterAdvertisement content = link.plan.content;
+    for (core::AdvertisedPrefix& prefix : content.prefixes)
+        prefix = core::as_of(prefix, now);
+    const auto message = encode_advertisement(content, mac_of(link.plan.interface));
     sockaddr_in6 destination{};
     destination.sin6_family = AF_INET6;
     destination.sin6_addr = raw_address(to);

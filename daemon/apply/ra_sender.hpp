@@ -66,7 +66,7 @@ private:
     core::Result<void> join(Link& link);
     void send_due(Time now);
     void send_due(Link& link, Time now);
-    core::Result<void> send(Link& link, const core::Address& to);
+    core::Result<void> send(Link& link, const core::Address& to, Time now);
     std::optional<MacAddress> mac_of(const std::string& interface) const;
     void take(const IcmpMessage& message, std::uint32_t ifindex, Time now);
     void take_advertisement(Link& link, const IcmpMessage& message, Time now);

@@ -77,6 +77,47 @@ struct Telling {
     std::string reason;
 };
 
+/// What a provider delegates, and to whom.
+struct Granted {
+    const Line* line = nullptr;
+    const KnownPrefix* known = nullptr;
+};
+
+/// Of what the prefix was taken.
+std::optional<Granted> granted_of(const Prefix& prefix, const Outlook& outlook) {
+    std::optional<Granted> found;
+    for (const Outlook::Entry& entry : outlook.lines)
+        for (const KnownPrefix& known : entry.report->line.delegated)
+            if (known.prefix.contains(prefix) &&
+                (!found || known.prefix.length() > found->known->prefix.length()))
+                found = {&entry.report->line, &known};
+    return found;
+}
+
+/// Nothing of it is told for longer than it is delegated, and what is deprecated for its grace.
+void limit_to_delegation(AdvertisedPrefix& told, std::string& reason, const Granted& granted) {
+    const KnownPrefix& known = *granted.known;
+    const Uplink& uplink = *granted.line->uplink;
+    if (known.phase == KnownPrefix::Phase::gone) {
+        told.valid_s = told.preferred_s = 0;
+        reason = known.prefix.to_string() + " is no longer delegated to uplink " + uplink.name;
+        return;
+    }
+    if (known.delegated) {
+        told.valid_until = known.delegated->valid_until;
+        told.preferred_until = known.delegated->preferred_until;
+    } else if (const auto& settings = uplink.family[Family::v6].delegation) {
+        told.valid_until = known.since + std::chrono::seconds(settings->grace);
+    }
+    if (known.phase == KnownPrefix::Phase::deprecated) {
+        told.preferred_s = 0;
+        reason = known.delegated ? "the preferred lifetime of " + known.prefix.to_string() +
+                                       " of uplink " + uplink.name + " is over"
+                                 : "uplink " + uplink.name + " has lost " +
+                                       known.prefix.to_string() + ", which is in its grace";
+    }
+}
+
 /// While nothing is better, what belongs to a dead line is told as ever: without it hosts have no
 /// more than with it.
 Telling tell(const Outlook::Entry& owner, const Outlook& outlook) {
@@ -151,7 +192,10 @@ void add_prefix(AdvertisePlan& plan, AdvertiseReport& report, const Advertise& t
                          "' under one would say where it leaves";
     if (deprecated)
         telling = {false, "the interface's own address is deprecated"};
-    plan.content.prefixes.push_back({prefix, valid, telling.good ? preferred : 0});
+    AdvertisedPrefix told{prefix, valid, telling.good ? preferred : 0};
+    if (const auto granted = granted_of(prefix, outlook))
+        limit_to_delegation(told, telling.reason, *granted);
+    plan.content.prefixes.push_back(told);
     report.prefixes.push_back(telling.reason);
     if (prefix.length() != 64)
         report.remarks.push_back(prefix.to_string() + " is no /64: hosts make no addresses of it");
@@ -296,7 +340,23 @@ void keep_others(AdvertisedPrefixes& told, const AdvertisedPrefixes& before, Tim
     }
 }
 
+std::uint32_t seconds_until(const std::optional<Time>& until, std::uint32_t most, Time now) {
+    if (!until)
+        return most;
+    const auto left = std::chrono::floor<std::chrono::seconds>(*until - now).count();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::chrono::seconds::rep>(left, 0, static_cast<std::int64_t>(most)));
+}
+
 } // namespace
+
+AdvertisedPrefix as_of(const AdvertisedPrefix& told, Time now) {
+    AdvertisedPrefix sent{.prefix = told.prefix};
+    sent.valid_s = seconds_until(told.valid_until, told.valid_s, now);
+    sent.preferred_s =
+        std::min(sent.valid_s, seconds_until(told.preferred_until, told.preferred_s, now));
+    return sent;
+}
 
 Advertising plan_advertisements(const Config& config, const Observation& seen,
                                 const std::vector<LineReport>& lines,

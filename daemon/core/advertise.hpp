@@ -8,6 +8,8 @@
 //   prefix of one that cannot             deprecated (preferred lifetime 0), if another line can
 //   be;
 //                                         still valid, so what is under way inside goes on
+//   prefix that is delegated              as above, for as long as it is (RFC 9096, section 3.1);
+//                                         deprecated and then withdrawn with its delegation
 //   prefix of no line (ULA)               preferred
 //   prefix that has left the interface    withdrawn (both lifetimes 0) for as long as hosts that
 //                                         missed that may believe in it (RFC 9096)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/advertise_config.hpp"
+#include "core/observation.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,6 +20,9 @@ struct AdvertisedPrefix {
     Prefix prefix;
     std::uint32_t valid_s = 0;
     std::uint32_t preferred_s = 0; ///< 0: deprecated; hosts choose another source if they can
+    /// Never beyond these moments, which both lifetimes count down to; absent: they do not.
+    std::optional<Time> valid_until = {};
+    std::optional<Time> preferred_until = {};
 
     bool operator==(const AdvertisedPrefix&) const = default;
 };
@@ -55,6 +59,9 @@ struct RouterAdvertisement {
 
     bool operator==(const RouterAdvertisement&) const = default;
 };
+
+/// As it is to be sent at `now`.
+AdvertisedPrefix as_of(const AdvertisedPrefix& told, Time now);
 
 /// One interface on which we advertise, or would.
 struct AdvertisePlan {

@@ -16,8 +16,15 @@ Blocked unfit(const std::string& reason) {
     return {State::no_address, reason, Fault::address};
 }
 
-/// What is meant by `auto`.
+/// What is meant by `auto`: nothing new begins with a deprecated prefix if there is another.
 std::optional<Prefix> first_prefix(const Line& line) {
+    const auto is_deprecated = [&](const Prefix& prefix) {
+        const auto known = std::ranges::find(line.delegated, prefix, &KnownPrefix::prefix);
+        return known != line.delegated.end() && known->phase == KnownPrefix::Phase::deprecated;
+    };
+    const auto good = std::ranges::find_if_not(line.assigned, is_deprecated);
+    if (good != line.assigned.end())
+        return *good;
     return line.assigned.empty() ? std::nullopt : std::optional(line.assigned.front());
 }
 

@@ -13,7 +13,7 @@ using apply::AdvertiserState;
 using apply::HeardRouter;
 
 void fill_content(status::AdvertisedInterface& to, const core::RouterAdvertisement& content,
-                  const core::AdvertiseReport& report) {
+                  const core::AdvertiseReport& report, Time now) {
     to.set_router_lifetime_seconds(content.lifetime_s);
     to.set_router_lifetime_reason(report.lifetime);
     to.set_router_preference(core::to_string(content.preference));
@@ -24,7 +24,7 @@ void fill_content(status::AdvertisedInterface& to, const core::RouterAdvertiseme
     to.set_reachable_ms(content.reachable_ms);
     to.set_retrans_ms(content.retrans_ms);
     for (std::size_t i = 0; i < content.prefixes.size(); ++i) {
-        const core::AdvertisedPrefix& told = content.prefixes[i];
+        const core::AdvertisedPrefix told = core::as_of(content.prefixes[i], now);
         status::AdvertisedPrefix& prefix = *to.add_prefixes();
         prefix.set_prefix(told.prefix.to_string());
         prefix.set_state(state_of(told));
@@ -180,7 +180,7 @@ status::Advertising advertising(const Engine& engine,
             to.add_warnings(remark);
         if (plan.source) {
             to.set_source(plan.source->to_string());
-            fill_content(to, plan.content, report);
+            fill_content(to, plan.content, report, now);
         }
         const auto state = states.find(plan.interface);
         fill_state(to, state == states.end() ? AdvertiserState{} : state->second, now);

@@ -69,6 +69,60 @@ TEST_F(Advertised, PrefixesOfLivingLinesAndOfNoneArePreferred) {
     EXPECT_EQ(reason(kUla), "of no uplink, for use inside");
 }
 
+/// Charter's prefix is delegated for so long.
+class AdvertisedWhileDelegated : public Advertised {
+protected:
+    AdvertisedWhileDelegated() {
+        UplinkFamily& v6 = router.uplink("charter").family[Family::v6];
+        v6.sources.clear();
+        v6.delegation = Delegation{.grace = 300};
+        delegate(1000s, 2000s);
+    }
+    void delegate(std::chrono::seconds preferred, std::chrono::seconds valid) {
+        router.seen.delegated["charter"] = {
+            {net("2001:db8:c000::/36"), router.now + preferred, router.now + valid}};
+        router.decide();
+    }
+    /// As they would be sent now.
+    std::string sent() {
+        const AdvertisedPrefix told = as_of(*find(kOfCharter), router.now);
+        return std::to_string(told.preferred_s) + "/" + std::to_string(told.valid_s);
+    }
+};
+
+TEST_F(AdvertisedWhileDelegated, LifetimesCountDownWithTheDelegation) {
+    EXPECT_EQ(sent(), "1000/2000");
+    const auto before = plan().content;
+    router.decide_after(400s);
+    EXPECT_EQ(sent(), "600/1600");
+    EXPECT_EQ(plan().content, before) << "no news: time passes for hosts too";
+    delegate(9000s, 9000s);
+    EXPECT_EQ(sent(), "2700/5400") << "never longer than configured";
+    EXPECT_EQ(reason(kOfCharter), "of uplink charter, which is up");
+}
+
+TEST_F(AdvertisedWhileDelegated, WhatIsNoLongerPreferredIsDeprecated) {
+    router.decide_after(1000s);
+    EXPECT_EQ(sent(), "0/1000");
+    EXPECT_EQ(reason(kOfCharter),
+              "the preferred lifetime of 2001:db8:c000::/36 of uplink charter is over");
+    router.decide_after(1000s);
+    EXPECT_EQ(sent(), "0/0");
+    EXPECT_EQ(reason(kOfCharter), "2001:db8:c000::/36 is no longer delegated to uplink charter");
+}
+
+TEST_F(AdvertisedWhileDelegated, WhatIsNoLongerDelegatedIsDeprecatedForItsGraceAndThenWithdrawn) {
+    router.seen.delegated.clear();
+    router.decide_after(1s);
+    EXPECT_EQ(sent(), "0/300");
+    EXPECT_EQ(reason(kOfCharter),
+              "uplink charter has lost 2001:db8:c000::/36, which is in its grace");
+    router.decide_after(100s);
+    EXPECT_EQ(sent(), "0/200");
+    router.decide_after(200s);
+    EXPECT_EQ(sent(), "0/0");
+}
+
 TEST_F(Advertised, ADeadLinesPrefixIsDeprecatedAndStaysValid) {
     router.fall_silent("charter");
     router.decide_after(1s);

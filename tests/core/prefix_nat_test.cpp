@@ -232,6 +232,21 @@ TEST_F(PrefixNat, AutoIsTheFirstPrefixOfTheLine) {
                              "'ipv6 source PREFIX' would add one"});
 }
 
+TEST_F(PrefixNat, AutoIsNoDeprecatedPrefixIfThereIsAnother) {
+    using namespace std::chrono_literals;
+    charter6().sources.clear();
+    charter6().delegation = Delegation{.grace = 300};
+    translate(nullptr, "fd00:1::/64");
+    const DelegatedPrefix first{net("2001:db8:e::/56"), router.now + 100s, router.now + 900s};
+    const DelegatedPrefix second{net("2001:db8:f::/56"), router.now + 500s, router.now + 900s};
+    router.seen.delegated["charter"] = {first, second};
+    EXPECT_EQ(pairs(), Texts{"fd00:1::/64 2001:db8:e::/64"});
+    router.now += 100s;
+    EXPECT_EQ(pairs(), Texts{"fd00:1::/64 2001:db8:f::/64"});
+    router.now += 400s;
+    EXPECT_EQ(pairs(), Texts{"fd00:1::/64 2001:db8:e::/64"}) << "none is better";
+}
+
 TEST_F(PrefixNat, TheLineWaitsForWhatIsMissing) {
     translate("2001:db8:b::/64", "fd00:1::/64");
     EXPECT_EQ(pairs(), Texts{"no-address: NAT prefix 2001:db8:b::/64 lies in no prefix of this "
