@@ -249,6 +249,31 @@ def test_a_prefix_that_vanishes_is_withdrawn(lab, office, host, healthy, dump):
         lab.router.ip("address", "add", own, "dev", plan.LAN_INTERFACE, "nodad")
 
 
+def test_a_delegated_prefix_is_told_for_as_long_as_it_is_delegated(lab, office, host, healthy, dump):
+    delegated = ipaddress.ip_network("2001:db8:dd00::/56")
+    own = next(delegated.subnets(new_prefix=64))
+    address = f"{own[1]}/64"
+
+    def told():
+        entry = (dump.newest() or {"prefixes": {}})["prefixes"].get(own, {})
+        return [int(entry.get(f"Adv{name}Lifetime", -1)) for name in ("Preferred", "Valid")]
+
+    office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  ipv6 source auto grace 60")
+    office.frr.vtysh(f"multihome prefix add uplink {CHARTER.name} {delegated} preferred 100 valid 200")
+    lab.router.ip("address", "add", address, "dev", plan.LAN_INTERFACE, "nodad")
+    try:
+        wait_for(lambda: 90 <= told()[0] <= 100 and 190 <= told()[1] <= 200, what="both lifetimes")
+        first = told()
+        # what has changed is told three times, 3 s apart
+        wait_for(lambda: told()[0] < first[0] and told()[1] < first[1], what="they count down")
+        office.frr.vtysh(f"multihome prefix del uplink {CHARTER.name} {delegated}")
+        wait_for(lambda: told()[0] == 0 and 50 <= told()[1] <= 60, what="deprecated, for its grace")
+        wait_for(lambda: host.addresses().get(own) is False, what="the host's address is deprecated")
+    finally:
+        lab.router.ip("address", "del", address, "dev", plan.LAN_INTERFACE)
+        office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  no ipv6 source auto")
+
+
 def test_another_advertiser_on_the_router_is_noticed(lab, office, host, healthy):
     assert not [text for text in shown(office)["warnings"] if "another program" in text]
     office.frr.configure(
