@@ -193,8 +193,58 @@ def test_tunnels_are_made_anew(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_the_tunnels_stay_when_multihomed_goes(tgen):
+def way6(r1):
+    """The interface of main's IPv6 default."""
+    routes = multihome.kernel(r1).routes(6, 254)
+    return next((route["dev"] for route in routes if route["dst"] == "default"), None)
+
+
+def break_off(host, packets):
+    chain = "add chain inet fault in { type filter hook prerouting priority -400; }"
+    rule = f"add rule inet fault in {packets} drop"
+    tunnels.sh(host, f"nft 'add table inet fault; {chain}; {rule}'")
+
+
+def mend(host):
+    tunnels.sh(host, "nft delete table inet fault")
+
+
+def test_native_ipv6_fails_and_returns(tgen):
+    r1, inet, isp = (tgen.gears[name] for name in ("r1", "inet", "isp"))
+    assert way6(r1) == "r1-eth0"
+    break_off(isp, "meta nfproto ipv6")
+    tunnels.wait_for_states(r1, {("native", "ipv6"): "down", ("native", "ipv4"): "up"})
+    wait_for(lambda: way6(r1) == "sixxs0", what="the default by the first tunnel")
+    tunnels.reaches(r1, "sixxs0", INTERNET)
+    for address in TUNNELS.values():
+        tunnels.reaches(inet, INTERNET, address)
+    mend(isp)
+    tunnels.wait_for_states(r1, {("native", "ipv6"): "up"})
+    wait_for(lambda: way6(r1) == "r1-eth0", what="the default by the native line")
+    everything_is_reached(tgen)
+    nobody_saw_a_wrong_source(tgen)
+
+
+def test_a_broker_fails_and_returns(tgen):
+    r1, inet, broker = (tgen.gears[name] for name in ("r1", "inet", "broker0"))
+    break_off(broker, "ip protocol 41")
+    tunnels.wait_for_states(r1, {("sixxs0", "ipv6"): "down", ("sixxs1", "ipv6"): "up"})
+    for address in (NATIVE, TUNNELS["sixxs1"]):
+        tunnels.reaches(inet, INTERNET, address)
+    mend(broker)
+    tunnels.wait_for_states(r1, {("sixxs0", "ipv6"): "up"})
+    everything_is_reached(tgen)
+    nobody_saw_a_wrong_source(tgen)
+
+
+def test_the_tunnels_stay_when_multihomed_goes_and_are_used_when_it_comes(tgen):
     r1 = tgen.gears["r1"]
     multihome.end_daemon(r1, "multihomed", 15)
     wait_for(lambda: not bound(r1), what="rules are gone")
     assert all(tunnels.link(r1, name) for name in TUNNELS)
+    r1.startDaemons(["multihomed"])
+    r1.run("vtysh -b")
+    tunnels.wait_for_states(r1, {(name, "ipv6"): "up" for name in ("native", *TUNNELS)})
+    wait_for(lambda: len(bound(r1)) == 2, what="a rule for each tunnel's address")
+    everything_is_reached(tgen)
+    nobody_saw_a_wrong_source(tgen)
