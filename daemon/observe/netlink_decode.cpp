@@ -265,12 +265,22 @@ Message decode_route(Bytes payload, bool gone) {
     return either<RouteGone>(gone, found);
 }
 
+/// linux/nexthop.h: nexthop_grp. Weights are sent less one; kernels since 6.12 use a reserved byte
+/// as their high one, and Debian's headers of one release call it by the old name or the new one.
+struct GroupMember {
+    std::uint32_t id;
+    std::uint8_t weight;
+    std::uint8_t weight_high;
+    std::uint16_t reserved;
+};
+static_assert(sizeof(GroupMember) == sizeof(nexthop_grp));
+
 void read_group(NexthopObject& object, Bytes members) {
-    while (const auto member = read_struct<nexthop_grp>(members)) {
-        // Weights are sent less one; kernels since 6.12 use what was reserved as their high byte.
-        const std::uint32_t weight = member->weight + (std::uint32_t{member->resvd1} << 8U) + 1U;
+    while (const auto member = read_struct<GroupMember>(members)) {
+        const std::uint32_t weight =
+            member->weight + (std::uint32_t{member->weight_high} << 8U) + 1U;
         object.group.push_back({member->id, weight});
-        members = members.subspan(sizeof(nexthop_grp));
+        members = members.subspan(sizeof(GroupMember));
     }
 }
 
