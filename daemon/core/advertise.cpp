@@ -83,13 +83,17 @@ struct Granted {
     const KnownPrefix* known = nullptr;
 };
 
-/// Of what the prefix was taken.
+bool is_closer(const KnownPrefix& one, const KnownPrefix& other) {
+    return one.phase != other.phase ? one.phase < other.phase
+                                    : one.prefix.length() > other.prefix.length();
+}
+
+/// Of what the prefix was taken: what is delegated before what was, and of these the narrowest.
 std::optional<Granted> granted_of(const Prefix& prefix, const Outlook& outlook) {
     std::optional<Granted> found;
     for (const Outlook::Entry& entry : outlook.lines)
         for (const KnownPrefix& known : entry.report->line.delegated)
-            if (known.prefix.contains(prefix) &&
-                (!found || known.prefix.length() > found->known->prefix.length()))
+            if (known.prefix.contains(prefix) && (!found || is_closer(known, *found->known)))
                 found = {&entry.report->line, &known};
     return found;
 }

@@ -4,6 +4,7 @@
 #include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "core/plan.hpp"
+#include "core/suspects.hpp"
 #include "core/tunnel_plan.hpp"
 
 #include <algorithm>
@@ -344,14 +345,19 @@ Desired make_desired(const Config& config, const std::vector<Line>& lines, const
             .gateways = plan_gateways(lines)};
 }
 
+/// How soon a verdict that waits for other lines is looked at again.
+constexpr Milliseconds kLookAgain{20};
+
 /// Carriers are judged before the tunnels that they carry.
-std::map<ProbeKey, Health> judge_lines(const std::vector<Line>& lines, const Observation& seen,
-                                       const History& history, Time now) {
+std::map<ProbeKey, Health> judge_lines(Decision& decision, const std::vector<Line>& lines,
+                                       const Observation& seen, const History& history, Time now) {
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
     std::vector<const Line*> all;
     for (const Line& line : lines)
         all.push_back(&line);
+    if (waits_for_others(all, seen))
+        wake_at(decision, now + kLookAgain, now);
     const auto verdicts = verdicts_of(all, seen);
     for (const bool tunnels : {false, true})
         for (const Line& line : lines)
@@ -386,7 +392,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     const auto lines = survey(config, decision.history.tables, decision.history.marks, seen,
                               decision.history.gateways, decision.history.prefixes);
 
-    auto health = judge_lines(lines, seen, history, now);
+    auto health = judge_lines(decision, lines, seen, history, now);
     const ChoicePolicy policy = policy_of(config, history);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;

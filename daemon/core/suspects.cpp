@@ -69,17 +69,27 @@ bool fell_silent_at_once(const std::vector<Witness>& witnesses) {
     return last - first <= slack;
 }
 
+/// A reply that takes no longer should be there when a burst has condemned another line.
+constexpr Microseconds kPrompt{60'000};
+/// So long after the dead line's last reply its silence may have begun.
+constexpr Milliseconds kMissed{200};
+
+bool is_prompt(const TargetFigures& figures) {
+    return figures.rtt_average + 4 * figures.rtt_deviation <= kPrompt;
+}
+
 /// Might the lines on which the target is not dead be about to lose it as well? They have lost a
-/// probe, or wait for a reply and have had none since the dead ones should have had another.
+/// probe, or wait for a reply that comes promptly as a rule, and have had none since the silence.
 bool is_undecided(const std::vector<Witness>& witnesses) {
     Time missed{};
     for (const Witness& witness : witnesses)
         if (witness.dead && witness.figures->last_reply)
-            missed = std::max(missed, *witness.figures->last_reply +
-                                          witness.line->probing.time(Knob::interval));
+            missed =
+                std::max(missed, *witness.figures->last_reply +
+                                     std::min(kMissed, witness.line->probing.time(Knob::interval)));
     return std::ranges::all_of(witnesses, [&](const Witness& witness) {
         const TargetFigures& figures = *witness.figures;
-        const bool waits = figures.sent > figures.received + figures.lost;
+        const bool waits = figures.sent > figures.received + figures.lost && is_prompt(figures);
         return witness.dead || figures.consecutive_lost > 0 ||
                (waits && figures.last_reply && *figures.last_reply <= missed);
     });
@@ -117,6 +127,12 @@ std::vector<TargetDoubt> doubt_targets(const std::vector<const Line*>& lines,
         if (const auto kind = doubt(about))
             doubts.push_back({about.target, *kind});
     return doubts;
+}
+
+bool waits_for_others(const std::vector<const Line*>& lines, const Observation& seen) {
+    const auto doubts = doubt_targets(lines, seen);
+    return std::ranges::any_of(
+        doubts, [](const TargetDoubt& doubt) { return doubt.kind == TargetDoubt::Kind::waits; });
 }
 
 const TargetDoubt* find_doubt(const std::vector<TargetDoubt>& doubts, const ProbeTarget& target) {

@@ -10,8 +10,8 @@
 // is no such case: that last line is dead too.)
 //
 // The lines do not notice at the same moment. While a target is dead on one line and another has
-// just begun to lose probes to it, or waits for a reply and has had none since the first line
-// missed its own, the first line's verdict waits: moving away from it could be wrong.
+// just begun to lose probes to it, or waits for a reply that should have come and has had none since
+// the first line missed its own, the first line's verdict waits: moving away from it could be wrong.
 #pragma once
 
 #include "core/line.hpp"
@@ -33,6 +33,9 @@ struct TargetDoubt {
 /// Of all lines; those of the other family have other targets.
 std::vector<TargetDoubt> doubt_targets(const std::vector<const Line*>& lines,
                                        const Observation& seen);
+
+/// Whether to look again soon, since a line's next answer decides and is no news in itself.
+bool waits_for_others(const std::vector<const Line*>& lines, const Observation& seen);
 
 /// Null when the target is beyond doubt.
 const TargetDoubt* find_doubt(const std::vector<TargetDoubt>& doubts, const ProbeTarget& target);

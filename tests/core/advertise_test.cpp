@@ -111,6 +111,17 @@ TEST_F(AdvertisedWhileDelegated, WhatIsNoLongerPreferredIsDeprecated) {
     EXPECT_EQ(reason(kOfCharter), "2001:db8:c000::/36 is no longer delegated to uplink charter");
 }
 
+TEST_F(AdvertisedWhileDelegated, WhatAnotherLineIsGivenIsThatOnes) {
+    UplinkFamily& att = router.uplink("att").family[Family::v6];
+    att.delegation = Delegation{.grace = 3};
+    router.seen.delegated = {{"att", {{net("2001:db8:c000::/36"), {}, {}}}}};
+    router.decide_after(1s);
+    EXPECT_EQ(sent(), "2700/5400") << "in charter's grace, but given to att";
+    router.decide_after(400s);
+    EXPECT_EQ(sent(), "2700/5400");
+    EXPECT_EQ(reason(kOfCharter), "of uplink att, which is up");
+}
+
 TEST_F(AdvertisedWhileDelegated, WhatIsNoLongerDelegatedIsDeprecatedForItsGraceAndThenWithdrawn) {
     router.seen.delegated.clear();
     router.decide_after(1s);

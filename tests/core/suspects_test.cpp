@@ -69,16 +69,44 @@ TEST_F(Suspects, ALineThatHasJustAskedIsWaitedForToo) {
     const auto last = router.now;
     auto asked = heard(kShared);
     ++asked.sent;
+    asked.rtt_average = 20ms;
     say("charter", {lost(kShared, 3, last)});
     asked.last_reply = last + 150ms;
     say("att", {asked});
     router.decide_after(180ms);
     EXPECT_EQ(router.state("charter"), State::up)
         << "att's last reply came before charter's was due";
+    EXPECT_EQ(router.last.next_deadline, router.now + 20ms) << "att's answer will be no news";
     asked.last_reply = last + 250ms;
     say("att", {asked});
     router.decide_after(100ms);
     EXPECT_EQ(router.state("charter"), State::down) << "this one came after";
+}
+
+TEST_F(Suspects, ALineThatAlwaysHasAProbeUnderWayIsNotWaitedFor) {
+    const auto last = router.now;
+    auto asked = heard(kShared);
+    ++asked.sent;
+    asked.rtt_average = 250ms;
+    asked.last_reply = last + 150ms;
+    say("charter", {lost(kShared, 3, last)});
+    say("att", {asked});
+    router.decide_after(180ms);
+    EXPECT_EQ(router.state("charter"), State::down) << "its answers take that long";
+    EXPECT_EQ(router.state("att"), State::up);
+}
+
+TEST_F(Suspects, NobodyWaitsForAsLongAsALineIsSeldomAsked) {
+    router.uplink("charter").profile = "metered";
+    const auto last = router.now;
+    auto asked = heard(kShared);
+    ++asked.sent;
+    asked.rtt_average = 20ms;
+    asked.last_reply = last + 3s;
+    say("charter", {lost(kShared, 3, last)});
+    say("att", {asked});
+    router.decide_after(3100ms);
+    EXPECT_EQ(router.state("charter"), State::down);
 }
 
 TEST_F(Suspects, TheWaitEndsWhenTheTargetAnswersOnTheOtherLine) {
