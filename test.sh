@@ -10,6 +10,8 @@
 #   kernel     those of topotests/ that need Debian's stock kernel (tunnels, VLANs), under that kernel
 #              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says
 #              so. It runs beside the unit tests, which use one processor.
+# and, only when it is named, since it takes five minutes more:
+#   ppp        a line that pppd makes, under the same kernel
 # A part that crashes, cannot be built or has no test counts as failed. Traffic and daemons stay in
 # namespaces of the tests; the machine's own frr is not touched.
 #
@@ -65,15 +67,18 @@ build() { # build <dir> <option>...
 
 for part in "${parts[@]}"; do
     case $part in
-    unit | commands | python | topotests | kernel) ;;
-    *) give_up "there is no part \"$part\": unit, commands, python, topotests, kernel" ;;
+    unit | commands | python | topotests | kernel | ppp) ;;
+    *) give_up "there is no part \"$part\": unit, commands, python, topotests, kernel, ppp" ;;
     esac
 done
 [ "$(id -u)" = 0 ] || give_up "root is needed, for network namespaces"
 "$top/tools/setup.sh" || give_up "the packages needed could not be installed"
 
 export MULTIHOME_BUILD=$root/build
-if wants commands || wants python || wants topotests || wants kernel; then
+guests=()
+if wants kernel; then guests+=(kernel_s1 kernel_s2); fi
+if wants ppp; then guests+=(kernel_ppp); fi
+if wants commands || wants python || wants topotests || [ ${#guests[@]} -gt 0 ]; then
     MULTIHOME_FRR_SOURCE=$("$top/tools/frr-headers.sh") || give_up "no FRR headers"
     export MULTIHOME_FRR_SOURCE
     build "$MULTIHOME_BUILD" -DMULTIHOME_LAB=ON || give_up "the build failed"
@@ -128,7 +133,7 @@ start_kernel() {
     (
         cd "$top/topotests" && MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results MULTIHOME_KERNEL_LIMIT=1500 \
             exec "$top/tools/run-in-kernel.sh" /usr/bin/python3 -B -m pytest -q -rsfE --tb=short -p no:cacheprovider \
-            --junitxml="$results/kernel.xml" kernel_s1 kernel_s2
+            --junitxml="$results/kernel.xml" "${guests[@]}"
     ) >"$results/kernel.log" 2>&1 &
     kernel=$!
 }
@@ -148,7 +153,7 @@ unit_built=1
 if wants unit; then
     build "$root/build-unit" -DMULTIHOME_FRR=OFF -DMULTIHOME_TESTS=ON -DMULTIHOME_LAB=OFF -DMULTIHOME_SANITIZE=ON || unit_built=0
 fi
-if wants kernel; then start_kernel; fi
+if [ ${#guests[@]} -gt 0 ]; then start_kernel; fi
 if wants unit; then
     programs=()
     [ $unit_built = 0 ] || mapfile -t programs < <(find "$root/build-unit/tests" -type f -name '*_tests' -executable | sort)
