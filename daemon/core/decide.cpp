@@ -345,7 +345,8 @@ Desired make_desired(const Config& config, const std::vector<Line>& lines, const
             .gateways = plan_gateways(lines)};
 }
 
-/// How soon a verdict that waits for other lines is looked at again.
+/// A verdict that waits for other lines is looked at again at every multiple of this, so that who
+/// looks in between gets the same answer.
 constexpr Milliseconds kLookAgain{20};
 
 /// Carriers are judged before the tunnels that they carry.
@@ -357,7 +358,7 @@ std::map<ProbeKey, Health> judge_lines(Decision& decision, const std::vector<Lin
     for (const Line& line : lines)
         all.push_back(&line);
     if (waits_for_others(all, seen))
-        wake_at(decision, now + kLookAgain, now);
+        wake_at(decision, Time(kLookAgain * (now.time_since_epoch() / kLookAgain + 1)), now);
     const auto verdicts = verdicts_of(all, seen);
     for (const bool tunnels : {false, true})
         for (const Line& line : lines)

@@ -76,7 +76,7 @@ TEST_F(Suspects, ALineThatHasJustAskedIsWaitedForToo) {
     router.decide_after(180ms);
     EXPECT_EQ(router.state("charter"), State::up)
         << "att's last reply came before charter's was due";
-    EXPECT_EQ(router.last.next_deadline, router.now + 20ms) << "att's answer will be no news";
+    EXPECT_LE(router.last.next_deadline, router.now + 20ms) << "att's answer will be no news";
     asked.last_reply = last + 250ms;
     say("att", {asked});
     router.decide_after(100ms);
