@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real DHCP clients on the preferred line, and a server that hands out another address and gateway.
+"""Real DHCP clients on the preferred line, and servers that hand out another lease or prefix.
 
-What test_learned.py does by hand, Debian's clients do in their own way: other orders, other
-protocols and metrics of the default, routes flushed in between.  MULTIHOME_LEASES says how often
-the lease changes (2).
+What test_learned.py and test_delegated.py do by hand, Debian's clients do in their own way: other
+orders, other protocols and metrics of the default, routes flushed in between, prefixes that a
+reply brings with a lifetime of 0.  MULTIHOME_RENEWALS_REAL says how often each client's lease
+changes (2).
 """
 
+import ipaddress
 import json
 import os
 import pathlib
+import shutil
 import signal
 import statistics
 
@@ -16,11 +19,31 @@ import pytest
 
 from . import Connector, Flow, Server, drivers, now_ns, plan, wait_for
 from .kernel import Kernel
+from .test_delegated import HALVES, HOSTS, flows_from, rules_from
+from .test_delegated import known as phases
 from .test_learned import LEASES, details, flows_of, steering
 from .trial import begins_by
+from .waiting import Timeout
 
 CHARTER = plan.LINES[0]
-CHANGES = int(os.environ.get("MULTIHOME_LEASES", "2"))
+CHANGES = int(os.environ.get("MULTIHOME_RENEWALS_REAL", "2"))
+TURNS = range(2 * ((CHANGES + 1) // 2))  # even: the last one brings back what the first took
+GRACE = 1
+HOOK = pathlib.Path(__file__).resolve().parents[2] / "hooks" / "dhcpcd"
+
+
+def privately(directory, paths, argv, shared=()):
+    """argv with directories of its own at `paths`: nothing is written to the machine's.
+
+    They are kept below `directory`, so that a program started again finds its lease; `shared` ones
+    are the machine's again, below one of `paths`.
+    """
+    pairs = [(path, f"{directory}{path}") for path in shared]
+    pairs += [(f"{directory}{path}", path) for path in paths]
+    for path in (*paths, *shared):
+        pathlib.Path(f"{directory}{path}").mkdir(parents=True, exist_ok=True)
+    steps = ["set -e", *(f"mount --rbind {source} {target}" for source, target in pairs)]
+    return ["unshare", "-m", "sh", "-c", "; ".join([*steps, f"exec {argv}"])]
 
 
 class DhcpServer:
@@ -34,9 +57,49 @@ class DhcpServer:
         self.stop()
         options = f"""--no-daemon --conf-file=/dev/null --port=0 --user=root --interface=cust
             --dhcp-authoritative --no-ping --leasefile-ro --pid-file={self._directory}/dnsmasq.pid
-            --dhcp-range={address},{address},255.255.255.248,120 --dhcp-option=3,{gateway}""".split()
+            --dhcp-range={address},{address},255.255.255.248,120
+            --dhcp-option=3,{gateway}""".split()
         argv = self._lab.provider(CHARTER).argv(["dnsmasq", *options])
         self._pid = self._lab.ledger.spawn(argv, self._lab.log("dnsmasq")).pid
+
+    def stop(self):
+        if self._pid:
+            self._lab.ledger.end(self._pid)
+        self._pid = None
+
+
+class Dhcpd6:
+    """dhcpd of the provider, with one prefix to delegate; any other one gets a lifetime of 0."""
+
+    def __init__(self, lab, directory):
+        self._lab, self._directory = lab, directory
+        self._pid = None
+
+    def offer(self, prefix, preferred=1800, valid=3600):
+        self.stop()
+        network, length = prefix.split("/")
+        # where AppArmor lets it read and write, on a machine that has that
+        configuration, state = "/etc/dhcp", "/var/lib/dhcp"
+        argv = privately(
+            self._directory,
+            [configuration, state],
+            f"dhcpd -6 -f -d --no-pid -cf {configuration}/dhcpd6.conf"
+            f" -lf {state}/dhcpd6.leases cust",
+        )
+        pathlib.Path(f"{self._directory}{configuration}/dhcpd6.conf").write_text(
+            f"preferred-lifetime {preferred}; default-lease-time {valid};\n"
+            f"subnet6 {CHARTER.link6} {{ prefix6 {network} {network} /{length}; }}\n"
+        )
+        pathlib.Path(f"{self._directory}{state}/dhcpd6.leases").touch()
+        argv = self._lab.provider(CHARTER).argv(argv)
+        log = self._lab.log("dhcpd6")
+        begun = self._starts(log)
+        self._pid = self._lab.ledger.spawn(argv, log).pid
+        wait_for(lambda: self._starts(log) > begun, what="dhcpd answers")
+
+    @staticmethod
+    def _starts(log):
+        return log.read_text().count("Server starting service") if log.exists() else 0
 
     def stop(self):
         if self._pid:
@@ -47,18 +110,17 @@ class DhcpServer:
 class Client:
     """A client in the router, with files of its own; `renew` makes it ask for its lease again."""
 
+    directories = shared = ()
+
     def __init__(self, lab, directory):
         self._lab, self._directory = lab, directory
+        self.log = lab.log(type(self).__name__)
         self._pid = None
 
     def start(self):
-        # what it writes to the machine's directories stays in its own mount namespace
-        private = "".join(
-            f"mkdir -p {path}; mount -t tmpfs private {path}; " for path in self.directories
-        )
-        command = f"{private}exec {self.command(CHARTER.interface, self._directory)}"
-        argv = self._lab.router.argv(["unshare", "-m", "sh", "-c", command])
-        self._pid = self._lab.ledger.spawn(argv, self._lab.log(type(self).__name__)).pid
+        command = self.command(CHARTER.interface)
+        argv = privately(self._directory, self.directories, command, self.shared)
+        self._pid = self._lab.ledger.spawn(self._lab.router.argv(argv), self.log).pid
 
     def stop(self):
         if self._pid:
@@ -70,26 +132,19 @@ class Client:
 
 
 class Udhcpc(Client):
-    directories = ()
-
-    @staticmethod
-    def command(interface, directory):
-        return f"udhcpc -f -R -t 20 -T 1 -i {interface} -p {directory}/udhcpc.pid"
+    def command(self, interface):
+        return f"udhcpc -f -R -t 20 -T 1 -i {interface} -p {self._directory}/udhcpc.pid"
 
     def renew(self):
         self.signal(signal.SIGUSR1)
 
 
 class Dhclient(Client):
-    directories = ()
+    directories = ("/var/lib/dhcp",)
 
-    @staticmethod
-    def command(interface, directory):
-        pathlib.Path(directory, "dhclient.leases").touch()
-        return (
-            f"dhclient -d -4 -cf /dev/null -lf {directory}/dhclient.leases"
-            f" -pf {directory}/dhclient.pid {interface}"
-        )
+    def command(self, interface):
+        leases = "/var/lib/dhcp/dhclient.leases"
+        return f"dhclient -d -4 --no-pid -cf /dev/null -lf {leases} {interface}"
 
     def renew(self):
         """As after a reboot of the line: it asks for what it had."""
@@ -98,16 +153,50 @@ class Dhclient(Client):
 
 
 class Dhcpcd(Client):
-    directories = ("/var/lib/dhcpcd", "/run/dhcpcd")
+    directories = ("/run", "/var/lib/dhcpcd")
+    configuration = "ipv4only\nnoarp\nnohook resolv.conf\n"
 
-    @staticmethod
-    def command(interface, directory):
-        configuration = pathlib.Path(directory, "dhcpcd.conf")
-        configuration.write_text("ipv4only\nnoarp\nnohook resolv.conf\n")
-        return f"dhcpcd -B -f {configuration} {interface}"
+    def command(self, interface):
+        path = pathlib.Path(self._directory, "dhcpcd.conf")
+        path.write_text(self.configuration)
+        return f"dhcpcd -B -f {path} {interface}"
 
     def renew(self):
         self.signal(signal.SIGHUP)
+
+    def signal(self, number):
+        """Again until dhcpcd says that it has it: it loses what comes while its hooks run."""
+
+        def taken():
+            return self.log.read_text().count(f"received {signal.Signals(number).name}")
+
+        def sent():
+            before = taken()
+            super(Dhcpcd, self).signal(number)
+            return wait_for(lambda: taken() > before, 0.5)
+
+        wait_for(sent, what="dhcpcd has the signal")
+
+
+class Dhcpcd6(Dhcpcd):
+    """It asks for a prefix, gives the LAN's interface a /64 of it, and has our hook."""
+
+    hooks = "/usr/lib/dhcpcd/dhcpcd-hooks"
+    directories = (*Dhcpcd.directories, hooks)
+    shared = ("/run/frr",)  # where the hook's vtysh finds the daemons
+
+    def __init__(self, lab, directory, frr):
+        super().__init__(lab, directory)
+        self.configuration = (
+            "ipv6only\nnoipv6rs\nnohook resolv.conf\n"
+            f"env VTYSH={frr.vtysh_path} -N {frr.pathspace}\n"
+            f"interface {CHARTER.interface}\nia_pd 1 {plan.LAN_INTERFACE}/0/64\n"
+        )
+        shutil.copytree(self.hooks, f"{directory}{self.hooks}")
+        shutil.copy(HOOK, f"{directory}{self.hooks}/90-multihome")
+
+    def release(self):
+        self.signal(signal.SIGALRM)
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +205,12 @@ def office(lab):
     gateway, address = LEASES[1]
     lab.provider(CHARTER).ip("addr", "add", f"{gateway}/29", "dev", "cust")
     lab.router.ip("addr", "del", f"{CHARTER.router4}/29", "dev", CHARTER.interface)
+    lab.router.ip("addr", "del", f"{CHARTER.lan6[1]}/64", "dev", plan.LAN_INTERFACE)
+    lab["lan"].ip("addr", "add", f"{HOSTS[1]}/64", "dev", "eth0", "nodad")
     text = drivers.office_configuration(lab, ["probe stable-for 300"])
     text = text.replace(f"ip gateway {CHARTER.gateway4}", "ip gateway auto")
     text = text.replace(f"ip nat source {CHARTER.router4}", "ip nat masquerade")
+    text = text.replace(f"ipv6 source {CHARTER.delegated6}", f"ipv6 source auto grace {GRACE}")
     driver = drivers.Multihomed(configuration=text)
     driver.wait_up = driver.wait_settled = lambda *_: None  # charter has no address yet
     driver.start(lab)
@@ -126,6 +218,8 @@ def office(lab):
     yield driver
     server.stop()
     driver.stop()
+    lab["lan"].ip("addr", "del", f"{HOSTS[1]}/64", "dev", "eth0")
+    lab.router.ip("addr", "add", f"{CHARTER.lan6[1]}/64", "dev", plan.LAN_INTERFACE, "nodad")
     lab.router.ip("addr", "replace", f"{CHARTER.router4}/29", "dev", CHARTER.interface)
     lab.provider(CHARTER).ip("addr", "del", f"{gateway}/29", "dev", "cust")
 
@@ -156,7 +250,13 @@ def new(lab):
 
 def holds(lab, address):
     """Does the router's kernel know the address?"""
-    return json.loads(lab.router.ip("-j", "-4", "addr", "show", "to", f"{address}/32"))
+    return json.loads(lab.router.ip("-j", "addr", "show", "to", address))
+
+
+def record(record_property, name, gaps):
+    figure = f"{name}: {statistics.median(gaps):.0f} (to {max(gaps):.0f}; {len(gaps)} times)"
+    record_property("traffic_back_ms", figure)
+    print(figure, [round(gap) for gap in gaps])
 
 
 def test_a_real_client_gets_another_lease(lab, office, server, client, new, record_property):
@@ -167,7 +267,7 @@ def test_a_real_client_gets_another_lease(lab, office, server, client, new, reco
     lab.reset_counters()
     before = steering(kernel)
     gaps = []
-    for turn in range(2 * ((CHANGES + 1) // 2)):
+    for turn in TURNS:
         old, lease = LEASES[turn % 2], LEASES[(turn + 1) % 2]
         lasting = Flow(lab, "udp", plan.INTERNET4, name="lasting")
         lasting.wait_flowing()
@@ -178,20 +278,118 @@ def test_a_real_client_gets_another_lease(lab, office, server, client, new, reco
         known = now_ns()
 
         def by_the_new_one():
-            return [at for at, _, source in new.successes(known) if source == lease[1]]
+            return [stands for _, stands, source in new.successes(known) if source == lease[1]]
 
-        gaps.append((wait_for(by_the_new_one, 10, what="connections by it")[0] - known) / 1e6)
+        stands = min(wait_for(by_the_new_one, 10, what="connections by it"))
+        gaps.append((stands - known) / 1e6)
         lasting.wait_flowing(known)
         wait_for(lambda: not holds(lab, old[1]), what="the old address is gone")
         wait_for(lambda: not flows_of(kernel, old[1]), what="old flows are cut")
+        wait_for(lambda: old[1] not in json.dumps(steering(kernel) + kernel.nft()),
+                 what="no rule, route or set has the old address")  # fmt: skip
         lasting.stop()
         office.forgive(CHARTER)
         begins_by(new, CHARTER)
     wait_for(lambda: steering(kernel) == before, what="rules and routes are as they were")
-    record_property(
-        "traffic_back_ms",
-        f"{type(client).__name__}: {statistics.median(gaps):.0f} (to {max(gaps):.0f})",
-    )
-    print(type(client).__name__, [round(gap) for gap in gaps])
+    record(record_property, type(client).__name__, gaps)
     assert statistics.median(gaps) < 1000, gaps
     assert lab.spoofed() == {}
+
+
+@pytest.fixture
+def server6(lab, tmp_path):
+    server = Dhcpd6(lab, tmp_path)
+    server.offer(HALVES[0])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client6(lab, office, server6, tmp_path):
+    client = Dhcpcd6(lab, tmp_path, office.frr)
+    client.start()
+    wait_for(lambda: phases(office).get(HALVES[0]) == "current", 30, what="a prefix is delegated")
+    yield client
+    client.stop()
+
+
+def router6(half):
+    """The address that dhcpcd gives the router's LAN interface."""
+    return str(ipaddress.ip_network(half)[1])
+
+
+def still_works(flow):
+    """Does the flow get an echo within half a second?"""
+    since = now_ns()
+    try:
+        return flow.wait_flowing(since, 0.5)
+    except Timeout:
+        return None
+
+
+def test_a_real_client_is_delegated_another_prefix(lab, office, server6, client6, record_property):
+    """dhcpcd gets both in one reply: the new one, and the old one with lifetimes of 0."""
+    lab.reset_counters()
+    gaps = []
+    for turn in TURNS:
+        old, fresh = turn % 2, (turn + 1) % 2
+        lasting = Flow(lab, "tcp", plan.INTERNET6, bind=HOSTS[old], name="lasting")
+        new = Connector(lab, plan.INTERNET6, bind=HOSTS[fresh], name="fresh")
+        lasting.wait_flowing()
+        assert flows_from(lab, HALVES[old])
+        server6.offer(HALVES[fresh])
+        client6.renew()
+        wait_for(lambda half=HALVES[fresh]: holds(lab, router6(half)), 30,
+                 what="the kernel has the new address", interval=0.002)  # fmt: skip
+        known = now_ns()
+        new.wait_working(known)
+        gaps.append((min(stands for _, stands, _ in new.successes(known)) - known) / 1e6)
+        now = {HALVES[old]: "gone", HALVES[fresh]: "current"}
+        wait_for(lambda now=now: phases(office) == now, what="the old one is gone")
+        wait_for(lambda old=old: not rules_from(lab, HALVES[old]), what="no rule is left")
+        wait_for(lambda old=old: not flows_from(lab, HALVES[old]), what="no flow is left")
+        assert not still_works(lasting)
+        new.stop()
+        lasting.stop()
+    record(record_property, type(client6).__name__, gaps)
+    assert max(gaps) < 1000, gaps
+    assert lab.spoofed() == {}
+
+
+NO_WAY_BACK = "dhcpcd has taken the LAN's route away: the reset goes to the line, and is dropped"
+
+
+@pytest.mark.xfail(strict=True, raises=Timeout, reason=NO_WAY_BACK)
+def test_who_still_uses_the_old_prefix_is_told(lab, server6, client6):
+    flow = Flow(lab, "tcp", plan.INTERNET6, bind=HOSTS[0], name="told")
+    try:
+        flow.wait_flowing()
+        server6.offer(HALVES[1])
+        client6.renew()
+        wait_for(lambda: holds(lab, router6(HALVES[1])), 30, what="another prefix")
+    except Timeout as failure:
+        raise RuntimeError("the prefix did not change") from failure
+    try:
+        wait_for(lambda: flow.refresh() or flow.broken, 3, what="the connection is reset")
+    finally:
+        flow.stop()
+
+
+def test_a_prefix_that_is_not_renewed_ends_by_its_lifetimes(lab, office, server6, client6):
+    """The server falls silent: T1 and T2 pass in vain."""
+    server6.offer(HALVES[1], preferred=3, valid=6)
+    client6.renew()
+    wait_for(lambda: phases(office).get(HALVES[1]) == "current", 30, what="a short lease")
+    server6.stop()
+    wait_for(lambda: phases(office)[HALVES[1]] == "deprecated", what="it is deprecated")
+    assert rules_from(lab, HALVES[1]), "as long as it is valid it is the line's"
+    wait_for(lambda: phases(office)[HALVES[1]] == "gone", what="it is gone")
+    wait_for(lambda: not rules_from(lab, HALVES[1]), what="no rule is left")
+
+
+def test_a_prefix_that_is_released_has_its_grace(lab, office, client6):
+    client6.release()
+    wait_for(lambda: phases(office)[HALVES[0]] == "deprecated", what="it is deprecated")
+    assert rules_from(lab, HALVES[0]), "for its grace it is the line's"
+    wait_for(lambda: phases(office)[HALVES[0]] == "gone", what="its grace is over")
+    wait_for(lambda: not rules_from(lab, HALVES[0]), what="no rule is left")
