@@ -23,12 +23,12 @@ from .test_delegated import HALVES, HOSTS, flows_from, rules_from
 from .test_delegated import known as phases
 from .test_learned import LEASES, details, flows_of, steering
 from .trial import begins_by
-from .waiting import Timeout
+from .waiting import Timeout, stays
 
-CHARTER = plan.LINES[0]
+CHARTER, ATT = plan.LINES
 CHANGES = int(os.environ.get("MULTIHOME_RENEWALS_REAL", "2"))
 TURNS = range(2 * ((CHANGES + 1) // 2))  # even: the last one brings back what the first took
-GRACE = 1
+AUTO = "ipv6 source auto grace 1"
 HOOK = pathlib.Path(__file__).resolve().parents[2] / "hooks" / "dhcpcd"
 
 
@@ -185,7 +185,7 @@ class Dhcpcd6(Dhcpcd):
     directories = (*Dhcpcd.directories, hooks)
     shared = ("/run/frr",)  # where the hook's vtysh finds the daemons
 
-    def __init__(self, lab, directory, frr):
+    def __init__(self, lab, directory, frr, hook=True):
         super().__init__(lab, directory)
         self.configuration = (
             "ipv6only\nnoipv6rs\nnohook resolv.conf\n"
@@ -193,7 +193,8 @@ class Dhcpcd6(Dhcpcd):
             f"interface {CHARTER.interface}\nia_pd 1 {plan.LAN_INTERFACE}/0/64\n"
         )
         shutil.copytree(self.hooks, f"{directory}{self.hooks}")
-        shutil.copy(HOOK, f"{directory}{self.hooks}/90-multihome")
+        if hook:
+            shutil.copy(HOOK, f"{directory}{self.hooks}/90-multihome")
 
     def release(self):
         self.signal(signal.SIGALRM)
@@ -210,7 +211,8 @@ def office(lab):
     text = drivers.office_configuration(lab, ["probe stable-for 300"])
     text = text.replace(f"ip gateway {CHARTER.gateway4}", "ip gateway auto")
     text = text.replace(f"ip nat source {CHARTER.router4}", "ip nat masquerade")
-    text = text.replace(f"ipv6 source {CHARTER.delegated6}", f"ipv6 source auto grace {GRACE}")
+    for line in plan.LINES:  # of both: then only the hook tells whose a prefix is
+        text = text.replace(f"ipv6 source {line.delegated6}", AUTO)
     driver = drivers.Multihomed(configuration=text)
     driver.wait_up = driver.wait_settled = lambda *_: None  # charter has no address yet
     driver.start(lab)
@@ -372,14 +374,14 @@ def test_who_still_uses_the_old_prefix_is_told(lab, server6, client6):
     except Timeout as failure:
         raise RuntimeError("the prefix did not change") from failure
     try:
-        wait_for(lambda: flow.refresh() or flow.broken, 3, what="the connection is reset")
+        wait_for(lambda: flow.refresh() or flow.broken, 2, what="the connection is reset")
     finally:
         flow.stop()
 
 
 def test_a_prefix_that_is_not_renewed_ends_by_its_lifetimes(lab, office, server6, client6):
     """The server falls silent: T1 and T2 pass in vain."""
-    server6.offer(HALVES[1], preferred=3, valid=6)
+    server6.offer(HALVES[1], preferred=2, valid=5)
     client6.renew()
     wait_for(lambda: phases(office).get(HALVES[1]) == "current", 30, what="a short lease")
     server6.stop()
@@ -395,3 +397,18 @@ def test_a_prefix_that_is_released_has_its_grace(lab, office, client6):
     assert rules_from(lab, HALVES[0]), "for its grace it is the line's"
     wait_for(lambda: phases(office)[HALVES[0]] == "gone", what="its grace is over")
     wait_for(lambda: not rules_from(lab, HALVES[0]), what="no rule is left")
+
+
+def test_without_the_hook_one_line_takes_what_dhcpcd_makes_unreachable(
+    lab, office, server6, tmp_path
+):
+    client = Dhcpcd6(lab, tmp_path, office.frr, hook=False)
+    client.start()
+    try:
+        wait_for(lambda: holds(lab, router6(HALVES[0])), 30, what="a prefix is delegated")
+        stays(lambda: not rules_from(lab, HALVES[0]), 0.5, "it is nobody's: two lines have `auto`")
+        office.frr.configure(f"router multihome\nuplink att\nno {AUTO}")
+        wait_for(lambda: rules_from(lab, HALVES[0]), what="it is the line's")
+    finally:
+        client.stop()
+        office.frr.configure(f"router multihome\nuplink att\n{AUTO}")
