@@ -59,6 +59,18 @@ def test_dhcpcd_takes_back_what_a_new_lease_lacks(run_hook):
     assert len(told) == 1, "a renewal takes nothing back"
 
 
+def test_dhcpcd_tells_of_one_that_a_reply_ends(run_hook):
+    """What dhcpcd 9.4.1 gives when dhcpd has another prefix: both are in the new lease."""
+    ended = pd("new", 1, FIRST) | {
+        f"new_dhcp6_ia_pd1_prefix1_{word}": "0" for word in ("pltime", "vltime")
+    }
+    told = dhcpcd(run_hook, "REBIND6", {**ended, **pd("new", 2, SECOND), **pd("old", 1, FIRST)})
+    assert told == [
+        f"multihome prefix add interface eth2 {SECOND}/59 preferred 1800 valid 3600",
+        f"multihome prefix add interface eth2 {FIRST}/59 preferred 0 valid 0",
+    ]
+
+
 @pytest.mark.parametrize("reason", ["EXPIRE6", "RELEASE6", "STOP6"])
 def test_dhcpcd_takes_back_all_at_the_end(run_hook, reason):
     told = dhcpcd(run_hook, reason, pd("old", 1, FIRST))
