@@ -5,9 +5,8 @@
 // bears and of the lines to which they belong.
 //
 //   prefix of a line that can be used     preferred
-//   prefix of one that cannot             deprecated (preferred lifetime 0), if another line can
-//   be;
-//                                         still valid, so what is under way inside goes on
+//   prefix of one that cannot             deprecated (preferred lifetime 0), if another can; still
+//                                         valid, so what is under way inside goes on
 //   prefix that is delegated              as above, for as long as it is (RFC 9096, section 3.1);
 //                                         deprecated and then withdrawn with its delegation
 //   prefix of no line (ULA)               preferred

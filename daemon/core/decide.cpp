@@ -4,7 +4,6 @@
 #include "core/config_text.hpp"
 #include "core/kernel_view.hpp"
 #include "core/plan.hpp"
-#include "core/suspects.hpp"
 #include "core/tunnel_plan.hpp"
 
 #include <algorithm>
@@ -349,17 +348,25 @@ Desired make_desired(const Config& config, const std::vector<Line>& lines, const
 /// looks in between gets the same answer.
 constexpr Milliseconds kLookAgain{20};
 
+std::optional<Time> next_look(const std::map<ProbeKey, Verdict>& verdicts, Time now) {
+    if (std::ranges::none_of(verdicts, [](const auto& entry) { return entry.second.waits; }))
+        return std::nullopt;
+    return Time(kLookAgain * (now.time_since_epoch() / kLookAgain + 1));
+}
+
+std::vector<const Line*> pointers_to(const std::vector<Line>& lines) {
+    std::vector<const Line*> pointers;
+    for (const Line& line : lines)
+        pointers.push_back(&line);
+    return pointers;
+}
+
 /// Carriers are judged before the tunnels that they carry.
-std::map<ProbeKey, Health> judge_lines(Decision& decision, const std::vector<Line>& lines,
+std::map<ProbeKey, Health> judge_lines(const std::vector<Line>& lines,
+                                       const std::map<ProbeKey, Verdict>& verdicts,
                                        const Observation& seen, const History& history, Time now) {
     std::map<ProbeKey, Health> health;
     const auto proven = count_proven(lines, history);
-    std::vector<const Line*> all;
-    for (const Line& line : lines)
-        all.push_back(&line);
-    if (waits_for_others(all, seen))
-        wake_at(decision, Time(kLookAgain * (now.time_since_epoch() / kLookAgain + 1)), now);
-    const auto verdicts = verdicts_of(all, seen);
     for (const bool tunnels : {false, true})
         for (const Line& line : lines)
             if (line.uplink->tunnel.has_value() == tunnels)
@@ -393,7 +400,9 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     const auto lines = survey(config, decision.history.tables, decision.history.marks, seen,
                               decision.history.gateways, decision.history.prefixes);
 
-    auto health = judge_lines(decision, lines, seen, history, now);
+    const auto verdicts = verdicts_of(pointers_to(lines), seen);
+    wake_at(decision, next_look(verdicts, now), now);
+    auto health = judge_lines(lines, verdicts, seen, history, now);
     const ChoicePolicy policy = policy_of(config, history);
     PerFamily<Choice> choices;
     PerFamily<std::vector<KernelNexthop>> nexthops;

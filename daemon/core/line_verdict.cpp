@@ -80,7 +80,8 @@ std::string names_of(const std::vector<ProbeTarget>& targets) {
 
 Verdict waiting(const ProbeTarget& target) {
     return {.kind = Verdict::Kind::unknown,
-            .reason = name_of(target) + " may fail on every line, which would be its own fault"};
+            .reason = name_of(target) + " may fail on every line, which would be its own fault",
+            .waits = true};
 }
 
 Verdict verdict_of(const Line& line, const std::vector<TargetDoubt>& doubts,

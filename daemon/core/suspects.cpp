@@ -129,12 +129,6 @@ std::vector<TargetDoubt> doubt_targets(const std::vector<const Line*>& lines,
     return doubts;
 }
 
-bool waits_for_others(const std::vector<const Line*>& lines, const Observation& seen) {
-    const auto doubts = doubt_targets(lines, seen);
-    return std::ranges::any_of(
-        doubts, [](const TargetDoubt& doubt) { return doubt.kind == TargetDoubt::Kind::waits; });
-}
-
 const TargetDoubt* find_doubt(const std::vector<TargetDoubt>& doubts, const ProbeTarget& target) {
     const auto found = std::ranges::find_if(
         doubts, [&](const TargetDoubt& each) { return is_same_target(each.target, target); });

@@ -34,9 +34,6 @@ struct TargetDoubt {
 std::vector<TargetDoubt> doubt_targets(const std::vector<const Line*>& lines,
                                        const Observation& seen);
 
-/// Whether to look again soon, since a line's next answer decides and is no news in itself.
-bool waits_for_others(const std::vector<const Line*>& lines, const Observation& seen);
-
 /// Null when the target is beyond doubt.
 const TargetDoubt* find_doubt(const std::vector<TargetDoubt>& doubts, const ProbeTarget& target);
 

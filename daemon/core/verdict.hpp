@@ -41,6 +41,8 @@ struct Verdict {
     Fault fault = Fault::none;
     /// alive, but not well below the thresholds: reason enough to stay degraded, not to become so.
     bool narrow = false;
+    /// unknown for a moment: another line's next answer decides, and is no news in itself.
+    bool waits = false;
 };
 
 struct Judged {
