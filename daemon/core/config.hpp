@@ -22,6 +22,7 @@ inline constexpr std::uint32_t kTableMain = 254;
 /// The kernel looks up this table last for IPv4 (rule 32767); ours adds that rule for IPv6.
 inline constexpr std::uint32_t kTableDefault = 253;
 /// Ours, asked before main where gateways are learned: main's default is then another program's.
+/// Besides, it has the networks inside of prefixes that end.
 inline constexpr std::uint32_t kTableOwn = 1000;
 inline constexpr const char* kTableOwnName = "multihome";
 /// Tables that are asked for what no rule binds to a line: our defaults are there.

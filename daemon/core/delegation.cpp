@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/delegation.hpp"
 
+#include "core/line.hpp"
 #include "core/text.hpp"
 #include "core/utf8.hpp"
 #include "core/validate.hpp"
@@ -64,6 +65,8 @@ KnownPrefix judge_delegated(const DelegatedPrefix& delegated, const KnownPrefix*
         known.phase = Phase::deprecated;
     if (before && before->phase == known.phase)
         known.since = before->since;
+    if (before)
+        known.inside = before->inside;
     return known;
 }
 
@@ -89,6 +92,28 @@ std::optional<KnownPrefix> age(const KnownPrefix& before, const Delegation& sett
 bool overlaps_one_of(const Prefix& prefix, const std::vector<KnownPrefix>& those) {
     return std::ranges::any_of(
         those, [&](const KnownPrefix& each) { return each.prefix.overlaps(prefix); });
+}
+
+bool is_inside(const Interface& interface, const Config& config) {
+    return !interface.loopback &&
+           std::ranges::find(config.uplinks, interface.name, &Uplink::interface) ==
+               config.uplinks.end();
+}
+
+/// Later interfaces win; those that are no more are forgotten.
+void note_inside(KnownPrefix& known, const Config& config, const Observation& seen) {
+    std::erase_if(known.inside, [&](const auto& network) {
+        return std::ranges::none_of(seen.interfaces, [&](const auto& entry) {
+            return entry.second.index == network.second.ifindex;
+        });
+    });
+    for (const auto& [name, interface] : seen.interfaces)
+        if (is_inside(interface, config))
+            for (const InterfaceAddress& own : interface.addresses)
+                if (const auto connected = connected_prefix(own);
+                    connected && known.prefix.contains(*connected) &&
+                    (known.inside.contains(*connected) || known.inside.size() < kMaxDelegated))
+                    known.inside[*connected] = {.ifindex = interface.index, .interface = name};
 }
 
 std::optional<std::string> refuse_delegated(const Observation& seen, const Config& config,
@@ -138,6 +163,8 @@ KnownPrefixes follow_delegations(const Config& config, const Observation& seen,
             if (!overlaps_one_of(each.prefix, known))
                 if (const auto aged = age(each, *settings, now))
                     known.push_back(*aged);
+        for (KnownPrefix& each : known)
+            note_inside(each, config, seen);
     }
     return all;
 }

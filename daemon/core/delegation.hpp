@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/config.hpp"
+#include "core/desired.hpp"
 #include "core/observation.hpp"
 
 #include <chrono>
@@ -37,7 +38,12 @@ struct KnownPrefix {
     Time since{}; ///< in this phase
     /// What is delegated now; absent: no longer.
     std::optional<DelegatedPrefix> delegated = {};
+    /// Networks of it that interfaces inside bear, or bore last. A client may take
+    /// them away with the prefix, but the hosts are still there, and what they are told goes there.
+    std::map<Prefix, Nexthop> inside = {};
 
+    /// On its way out: hosts inside may have it for longer than the router.
+    bool ends() const { return !delegated || phase == Phase::gone; }
     bool operator==(const KnownPrefix&) const = default;
 };
 

@@ -20,7 +20,7 @@ namespace multihomed::core {
 struct Nexthop {
     std::uint32_t ifindex = 0;
     std::string interface; ///< for display
-    std::optional<Address> gateway;
+    std::optional<Address> gateway = {};
     std::uint8_t weight = 1;
 
     bool operator==(const Nexthop&) const = default;

@@ -22,15 +22,6 @@ const char* gateway_command(Family family) {
                                 : "'ipv6 gateway X:X::X:X' or 'auto'";
 }
 
-/// The prefix an address makes reachable on its interface, if that is more than itself. A length of
-/// 0 would connect the whole Internet, to be resolved on the link address by address.
-std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
-    const Prefix connected(own.peer.value_or(own.address), own.prefix_length);
-    if (connected.is_any() || connected == Prefix::host(own.address))
-        return std::nullopt;
-    return connected;
-}
-
 bool has_configuration(const Uplink& uplink, Family family) {
     const UplinkFamily& typed = uplink.family[family];
     return typed.gateway.kind != Gateway::Kind::none || !typed.sources.empty() ||
@@ -251,7 +242,8 @@ void add_interface(Line& line, const Interface& interface) {
 bool learns(const Config& config) {
     return std::ranges::any_of(config.uplinks, [](const Uplink& uplink) {
         return std::ranges::any_of(kFamilies, [&](Family family) {
-            return uplink.family[family].gateway.kind == Gateway::Kind::learned;
+            return uplink.family[family].gateway.kind == Gateway::Kind::learned ||
+                   uplink.family[family].delegation;
         });
     });
 }
@@ -293,6 +285,13 @@ const Interface* find_interface(const Observation& seen, const std::string& name
 }
 
 } // namespace
+
+std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
+    const Prefix connected(own.peer.value_or(own.address), own.prefix_length);
+    if (connected.is_any() || connected == Prefix::host(own.address))
+        return std::nullopt;
+    return connected;
+}
 
 bool is_usable(const InterfaceAddress& own) {
     return !own.tentative && !is_link_local(own.address) && !own.address.is_loopback() &&

@@ -53,13 +53,17 @@ struct Line {
     Nexthop nexthop() const;
 };
 
+/// The prefix that an address makes reachable on its interface, if that is more than itself. A
+/// length of 0 would connect the whole Internet, to be resolved on the link address by address.
+std::optional<Prefix> connected_prefix(const InterfaceAddress& own);
+
 /// May it be used as a source towards the Internet?
 bool is_usable(const InterfaceAddress& own);
 
 /// Table of each uplink, by name.
 using Tables = std::map<std::string, std::uint32_t>;
 
-/// kTableOwn, by its name, if any gateway is learned. Explicit tables as typed; the others keep
+/// kTableOwn, by its name, if any gateway or prefix is learned. Explicit tables as typed; the others keep
 /// what `previous` gave them, or get the lowest free number from Config::table_base upwards.
 Tables assign_tables(const Config& config, const Tables& previous);
 

@@ -69,6 +69,17 @@ void add_own_default(std::vector<Route>& routes, Family family,
                           .nexthops = {}});
 }
 
+/// Networks inside, and their interfaces, of prefixes that end. As long as main has them it is main
+/// that is asked.
+std::map<Prefix, Nexthop> old_inside(const std::vector<Line>& lines) {
+    std::map<Prefix, Nexthop> networks;
+    for (const Line& line : lines)
+        for (const KnownPrefix& each : line.delegated)
+            if (each.ends())
+                networks.insert(each.inside.begin(), each.inside.end());
+    return networks;
+}
+
 /// Whose each bound source is.
 using Owners = std::map<Prefix, const Uplink*>;
 
@@ -217,6 +228,11 @@ std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<C
         if (own_default[family])
             add_own_default(routes, family, choices[family].carrying);
     }
+    for (const auto& [network, direct] : old_inside(lines))
+        routes.push_back({.destination = network,
+                          .table = kTableOwn,
+                          .distance = kDistanceDefault,
+                          .nexthops = {direct}});
     sort_unique(routes, &Route::key);
     return routes;
 }
@@ -237,6 +253,11 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
                              .priority = config.rule_base + kRuleInternal,
                              .table = kTableMain,
                              .suppress_prefix_length = std::uint8_t{0}});
+    for (const auto& [network, direct] : old_inside(lines))
+        rules.push_back({.family = network.family(),
+                         .priority = config.rule_base + kRuleOldInside,
+                         .destination = network,
+                         .table = kTableOwn});
     for (const Family family : kFamilies)
         if (own_default[family]) {
             const std::uint32_t priority = config.rule_base + kRuleOwnDefault;

@@ -5,6 +5,7 @@
 //
 //   rules   base+0    to <link subnet>: skip the next rule (see below)
 //           base+10   main, except its default: internal destinations win, whoever taught main
+//           base+11   to <a network inside, of a prefix that ends>: table 1000, which has it
 //           base+100  from <a line's source>: that line's table
 //           base+101  the same for a prefix within which another line has a source
 //           base+900  table 1000, then 253: only where main's default is that of a line's own
@@ -32,6 +33,7 @@ namespace multihomed::core {
 inline constexpr std::uint32_t kRuleLinkSubnets = 0;
 inline constexpr std::uint32_t kRuleLinkSubnetLevels = 5;
 inline constexpr std::uint32_t kRuleInternal = 10;
+inline constexpr std::uint32_t kRuleOldInside = 11;
 inline constexpr std::uint32_t kRuleSources = 100;
 /// Rules of one priority are asked in the order in which they were added; the narrower source must
 /// come first.

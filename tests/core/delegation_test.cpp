@@ -153,6 +153,45 @@ TEST_F(Delegated, OneThatTakesItsPlaceInAnotherLengthEndsTheOld) {
     EXPECT_EQ(phases(), Texts{"2001:db8:100:20::/60 current"});
 }
 
+TEST_F(Delegated, HostsInsideAreReachedUntilTheyHaveBeenTold) {
+    const auto ways = [&] { return table_texts(router.last.desired.routes, kTableOwn); };
+    const auto rules = [&] {
+        return std::ranges::count_if(router.last.desired.rules, [](const Rule& rule) {
+            return rule.destination == net("2001:db8:100:21::/64") && rule.table == kTableOwn;
+        });
+    };
+    const auto own = interface_address("2001:db8:100:21::1/64");
+    router.interface("eth1").addresses.push_back(own);
+    add({kFirst});
+    router.decide();
+    EXPECT_TRUE(ways().empty()) << "main has it";
+    EXPECT_EQ(rules(), 0);
+    std::erase(router.interface("eth1").addresses, own);
+    router.decide_after(1s);
+    take(kFirst);
+    router.decide_after(1s);
+    const Texts expected{"v6 2001:db8:100:21::/64 dev eth1 table 1000"};
+    EXPECT_EQ(ways(), expected) << "for its grace";
+    EXPECT_EQ(rules(), 1);
+    router.decide_after(60s);
+    EXPECT_EQ(phases(), Texts{std::string(kFirst) + " gone"});
+    EXPECT_EQ(ways(), expected) << "for what they are told";
+    router.seen.interfaces.erase("eth1");
+    router.decide_after(1s);
+    EXPECT_TRUE(ways().empty()) << "nothing leads there any more";
+    router.decide_after(kGoneTold);
+    EXPECT_EQ(rules(), 0);
+}
+
+TEST_F(Delegated, ANetworkOnALinesInterfaceIsNotInside) {
+    router.interface("eth2.4").addresses.push_back(interface_address("2001:db8:100:21::1/64"));
+    add({kFirst});
+    router.decide();
+    take(kFirst);
+    router.decide_after(61s);
+    EXPECT_TRUE(table_texts(router.last.desired.routes, kTableOwn).empty());
+}
+
 TEST_F(Delegated, WithoutTheCommandNothingIsFollowed) {
     add({kSecond}, "att");
     router.decide();
