@@ -7,10 +7,11 @@ our build directory.  The framework's files stay as they are; what differs is re
  - the distribution's package lacks some daemons that the environment check insists on;
  - the machine's own sysctls are left alone, and only processes of our own dead runs are ended (the
    framework would end those of any other run, living ones too);
- - the sysctls of a new namespace are set by one command, not by two for each: under emulation, that is
-   most of the time that a topology takes to start;
+ - the sysctls of a new namespace are set by one command, not by two for each: under emulation, that
+   is most of the time that a topology takes to start;
  - multihomed is one more daemon of the router, vtysh is ours (multihome.py).
-Then FRR's conftest is loaded as if it stood here, with all its options.
+Then FRR's conftest is loaded as if it stood here, with all its options.  Only the fixture `tgen` is
+ours.
 """
 
 import importlib.util
@@ -133,7 +134,7 @@ def _load_frr_conftest(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = [n for n in vars(module) if n.startswith("pytest_")]
-    names += ["module_check_memtest", "setup_session_auto", "tgen", "topo"]
+    names += ["module_check_memtest", "setup_session_auto"]
     globals().update({name: getattr(module, name) for name in names})
 
 
@@ -141,7 +142,24 @@ _FRAMEWORK = _framework()
 _adapt_framework(_FRAMEWORK)
 _load_frr_conftest(_FRAMEWORK)
 
+from lib.topogen import get_topogen  # noqa: E402  (found by _adapt_framework)
+
 _frr_pytest_configure = pytest_configure  # noqa: F821  (just loaded)
+
+
+@pytest.fixture
+def tgen():
+    """The topology.  Where a router has failed or an earlier test did, this one fails as well: what
+    was not tried must not look like what cannot be tried here."""
+    tgen = get_topogen()
+    if tgen.routers_have_failure():
+        pytest.fail(tgen.errors, pytrace=False)
+    return tgen
+
+
+@pytest.fixture
+def r1(tgen):
+    return tgen.gears["r1"]
 
 
 def pytest_configure(config):

@@ -45,14 +45,6 @@ def teardown_module():
     get_topogen().stop_topology()
 
 
-@pytest.fixture
-def tgen():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen
-
-
 def configure(r1, *lines):
     r1.vtysh_cmd("\n".join(["configure terminal", "router multihome", *lines]))
 

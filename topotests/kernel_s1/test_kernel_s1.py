@@ -37,14 +37,6 @@ def teardown_module():
     get_topogen().stop_topology()
 
 
-@pytest.fixture
-def tgen():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen
-
-
 def nobody_saw_a_wrong_source(tgen):
     assert not tunnels.wrong(*(tgen.gears[p.name] for p in office.PROVIDERS))
 
@@ -67,8 +59,7 @@ def way6(r1):
     return next(((r["dev"], r.get("gateway")) for r in routes if r["dst"] == "default"), None)
 
 
-def test_a_line_that_comes_later_than_multihomed(tgen):
-    r1 = tgen.gears["r1"]
+def test_a_line_that_comes_later_than_multihomed(r1):
     tunnels.wait_for_states(r1, {("charter", "ipv4"): "up", ("charter6", "ipv6"): "up"})
     assert "r1-eth1.4 does not exist" in tunnels.reason(r1, "att", "ipv4")
     assert "uplink att, which carries the tunnel" in tunnels.reason(r1, "att6", "ipv6")
@@ -76,8 +67,7 @@ def test_a_line_that_comes_later_than_multihomed(tgen):
     tunnels.wait_for_states(r1, {line: "up" for line in LINES})
 
 
-def test_tunnels_bear_what_the_addresses_mean(tgen):
-    r1 = tgen.gears["r1"]
+def test_tunnels_bear_what_the_addresses_mean(r1):
     made = tunnels.link(r1, "charter6rd")
     assert made["ifalias"] == "multihomed charter6"
     assert (made["mtu"], made["linkinfo"]["info_data"]["local"]) == (1480, FIRST)
@@ -96,8 +86,8 @@ def test_packets_take_their_line(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_the_carrier_fails_and_returns(tgen):
-    r1, charter = tgen.gears["r1"], tgen.gears["charter"]
+def test_the_carrier_fails_and_returns(tgen, r1):
+    charter = tgen.gears["charter"]
     tunnels.sh(charter, f"ip link set {CHARTER.far} down")
     tunnels.wait_for_states(r1, {("charter", "ipv4"): "down", ("charter6", "ipv6"): "down"})
     because = "uplink charter, which carries the tunnel, is down: "
@@ -117,8 +107,7 @@ def test_the_carrier_fails_and_returns(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_another_ipv4_address_is_another_tunnel(tgen):
-    r1 = tgen.gears["r1"]
+def test_another_ipv4_address_is_another_tunnel(tgen, r1):
     before = tunnels.link(r1, "charter6rd")["ifindex"]
     tunnels.sh(
         r1,
@@ -135,8 +124,7 @@ def test_another_ipv4_address_is_another_tunnel(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_no_address_no_tunnel(tgen):
-    r1 = tgen.gears["r1"]
+def test_no_address_no_tunnel(r1):
     tunnels.sh(r1, f"ip addr del {SECOND}/29 dev r1-eth1.5")
     wait_for(lambda: not tunnels.link(r1, "charter6rd"), 10, "the tunnel is gone")
     assert "has no IPv4 address" in tunnels.reason(r1, "charter6", "ipv6")
@@ -144,8 +132,7 @@ def test_no_address_no_tunnel(tgen):
     tunnels.wait_for_states(r1, {line: "up" for line in LINES})
 
 
-def test_a_crash_leaves_the_tunnels_to_the_next_start(tgen):
-    r1 = tgen.gears["r1"]
+def test_a_crash_leaves_the_tunnels_to_the_next_start(r1):
     before = {name: tunnels.link(r1, name)["ifindex"] for name in ("charter6rd", "att6rd")}
     multihome.end_daemon(r1, "multihomed")
     assert all(tunnels.link(r1, name) for name in before)
@@ -155,8 +142,7 @@ def test_a_crash_leaves_the_tunnels_to_the_next_start(tgen):
     assert {name: tunnels.link(r1, name)["ifindex"] for name in before} == before
 
 
-def test_6to4(tgen):
-    r1 = tgen.gears["r1"]
+def test_6to4(tgen, r1):
     configure(r1, "uplink charter6", "tunnel 6to4 uplink charter")
     wanted = f"{CHARTER.prefix(SECOND, six_to_four=True)}1"
     wait_for(lambda: wanted in tunnels.addresses(r1, "charter6rd"), 10, "the 6to4 address")
@@ -167,8 +153,7 @@ def test_6to4(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_what_others_made_is_left_alone(tgen):
-    r1 = tgen.gears["r1"]
+def test_what_others_made_is_left_alone(r1):
     configure(r1, "uplink att6", "no tunnel")
     wait_for(lambda: not tunnels.link(r1, "att6rd"), 10, "the tunnel is gone")
     tunnels.sh(r1, "ip tunnel add att6rd mode sit local 203.0.113.57 remote 198.51.100.66")
@@ -180,8 +165,7 @@ def test_what_others_made_is_left_alone(tgen):
     assert tunnels.link(r1, "att6rd") == theirs
 
 
-def test_a_stop_takes_ours_away(tgen):
-    r1 = tgen.gears["r1"]
+def test_a_stop_takes_ours_away(tgen, r1):
     nobody_saw_a_wrong_source(tgen)
     multihome.end_daemon(r1, "multihomed", 15)
     assert not tunnels.link(r1, "charter6rd")

@@ -125,14 +125,6 @@ def teardown_module():
     get_topogen().stop_topology()
 
 
-@pytest.fixture
-def tgen():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen
-
-
 def make_tunnel(r1, name):
     """As the broker's client does; returns the interface's index."""
     _, public = broker_of(name)
@@ -164,15 +156,13 @@ def nobody_saw_a_wrong_source(tgen):
     assert not tunnels.wrong(*providers)
 
 
-def test_tunnels_that_are_not_there_yet(tgen):
-    r1 = tgen.gears["r1"]
+def test_tunnels_that_are_not_there_yet(tgen, r1):
     tunnels.wait_for_states(r1, {("native", "ipv6"): "up", ("native", "ipv4"): "up"})
     assert "sixxs0 does not exist" in tunnels.reason(r1, "sixxs0", "ipv4")
     tunnels.reaches(tgen.gears["inet"], INTERNET, NATIVE)
 
 
-def test_tunnels_come_late(tgen):
-    r1 = tgen.gears["r1"]
+def test_tunnels_come_late(tgen, r1):
     for name in TUNNELS:
         make_tunnel(r1, name)
     tunnels.wait_for_states(r1, {(name, "ipv6"): "up" for name in TUNNELS})
@@ -182,8 +172,7 @@ def test_tunnels_come_late(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_tunnels_are_made_anew(tgen):
-    r1 = tgen.gears["r1"]
+def test_tunnels_are_made_anew(tgen, r1):
     for name in TUNNELS:
         before = tunnels.link(r1, name)["ifindex"]
         tunnels.sh(r1, f"ip tunnel del {name}")
@@ -209,8 +198,8 @@ def mend(host):
     tunnels.sh(host, "nft delete table inet fault")
 
 
-def test_native_ipv6_fails_and_returns(tgen):
-    r1, inet, isp = (tgen.gears[name] for name in ("r1", "inet", "isp"))
+def test_native_ipv6_fails_and_returns(tgen, r1):
+    inet, isp = tgen.gears["inet"], tgen.gears["isp"]
     assert way6(r1) == "r1-eth0"
     break_off(isp, "meta nfproto ipv6")
     tunnels.wait_for_states(r1, {("native", "ipv6"): "down", ("native", "ipv4"): "up"})
@@ -225,8 +214,8 @@ def test_native_ipv6_fails_and_returns(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_a_broker_fails_and_returns(tgen):
-    r1, inet, broker = (tgen.gears[name] for name in ("r1", "inet", "broker0"))
+def test_a_broker_fails_and_returns(tgen, r1):
+    inet, broker = tgen.gears["inet"], tgen.gears["broker0"]
     break_off(broker, "ip protocol 41")
     tunnels.wait_for_states(r1, {("sixxs0", "ipv6"): "down", ("sixxs1", "ipv6"): "up"})
     for address in (NATIVE, TUNNELS["sixxs1"]):
@@ -237,8 +226,7 @@ def test_a_broker_fails_and_returns(tgen):
     nobody_saw_a_wrong_source(tgen)
 
 
-def test_the_tunnels_stay_when_multihomed_goes_and_are_used_when_it_comes(tgen):
-    r1 = tgen.gears["r1"]
+def test_the_tunnels_stay_when_multihomed_goes_and_are_used_when_it_comes(tgen, r1):
     multihome.end_daemon(r1, "multihomed", 15)
     wait_for(lambda: not bound(r1), what="rules are gone")
     assert all(tunnels.link(r1, name) for name in TUNNELS)

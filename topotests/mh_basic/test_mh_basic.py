@@ -34,14 +34,6 @@ def teardown_module():
     get_topogen().stop_topology()
 
 
-@pytest.fixture
-def r1():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen.gears["r1"]
-
-
 def running(router):
     return router.vtysh_cmd("show running-config")
 

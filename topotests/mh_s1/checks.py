@@ -15,7 +15,7 @@ import multihome
 import office
 from lab import plan
 from lab.waiting import stays, wait_for
-from lib.topogen import Topogen, get_topogen
+from lib.topogen import Topogen
 
 CHARTER, ATT = plan.LINES
 FOREIGN_RULE = "from 198.18.0.0/15 lookup 254 priority 9000"
@@ -42,14 +42,6 @@ def wait_until_proven(r1):
         answer = r1.vtysh_cmd("show multihome json", isjson=True) or {}
         return [line["state"] for line in answer.get("lines", [])]
     wait_for(lambda: states() == ["up"] * 4, 30, what="all lines answer")
-
-
-@pytest.fixture
-def r1():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen.gears["r1"]
 
 
 def same(actual, wanted, what, timeout=20):
@@ -111,8 +103,8 @@ def test_packets_take_their_line(r1, question, out):
     assert multihome.kernel(r1).route_get(**question).get("dev") == out
 
 
-def test_packets_arrive(r1):
-    lan, srv = (get_topogen().gears[name] for name in ("lan", "srv"))
+def test_packets_arrive(tgen):
+    lan, srv = (tgen.gears[name] for name in ("lan", "srv"))
     for host, source in ((lan, plan.LAN4_HOST), (srv, ATT.server(4)), (srv, CHARTER.server(4))):
         command = f"ping -n -c1 -W2 -I {source} {plan.INTERNET4}"
         wait_for(lambda h=host, c=command: ", 1 received" in h.run(c), what=command)
