@@ -121,25 +121,16 @@ def test_what_others_delete_comes_back(r1):
     wait_for(lambda: kernel.nft(), 2, what="the nft table is back")
 
 
-def test_crash_leaves_no_leftovers_and_no_duplicates(r1):
-    multihome.end_daemon(r1, "multihomed")
-    r1.startDaemons(["multihomed"])
+@pytest.mark.parametrize("daemon", ["multihomed", "zebra"])
+def test_crash_leaves_no_leftovers_and_no_duplicates(r1, daemon):
+    multihome.end_daemon(r1, daemon)
+    r1.startDaemons([daemon])
     r1.run("vtysh -b")
     wait_until_proven(r1)
     test_rules(r1)
     test_routes(r1)
     test_nat_and_guard(r1)
-    stays(lambda: office.rules(r1) == wanted_rules(r1), 1.0, "rules after a crash")
-
-
-def test_crash_of_zebra_leaves_no_leftovers_and_no_duplicates(r1):
-    multihome.end_daemon(r1, "zebra")
-    r1.startDaemons(["zebra"])
-    r1.run("vtysh -b")
-    wait_until_proven(r1)
-    test_rules(r1)
-    test_routes(r1)
-    stays(lambda: office.rules(r1) == wanted_rules(r1), 1.0, "rules after a crash of zebra")
+    stays(lambda: office.rules(r1) == wanted_rules(r1), 1.0, f"rules after a crash of {daemon}")
 
 
 def test_stop_removes_ours_and_nothing_else(r1):
