@@ -230,10 +230,12 @@ class Multihomed(Driver):
 
     with_bfd = None  # what bfdd is configured with, below `bfd`; None: it does not run
 
-    def __init__(self, with_module=True, configuration=None):
+    def __init__(self, with_module=True, configuration=None, waits=True):
+        """Unless it `waits`, start() returns before the lines are up."""
         self.with_module = with_module
         self.name = "multihomed" if with_module else "multihomed on stock zebra"
         self._configuration = configuration
+        self._waits = waits
 
     def _start(self, router):
         self.frr = Frr(self.lab)
@@ -245,8 +247,9 @@ class Multihomed(Driver):
             self.frr.configure(f"bfd\n{self.with_bfd}")
         self.frr.start_multihomed()
         self.frr.configure(self._configuration or office_configuration(self.lab))
-        self.wait_settled()
-        self.wait_up()
+        if self._waits:
+            self.wait_settled()
+            self.wait_up()
 
     def wait_up(self):
         wait_for(self._all_up, 20.0, what="every line is up")
