@@ -134,12 +134,12 @@ def count_sources(host, provider):
     """The IPv6 source is 8 bytes behind the IPv4 header, which @th begins after."""
     customers = ", ".join(provider.own)
     tunnelled = f'iifname "{provider.port}.{provider.vlan}" ip protocol 41'
-    rules = "".join(
-        f"""
-                {tunnelled} ip saddr {address} @th,64,48 {leading_bits(prefix)} counter name carried accept"""
+    good = [
+        f"ip saddr {address} @th,64,48 {leading_bits(prefix)}"
         for address, prefixes in provider.own.items()
         for prefix in prefixes
-    )
+    ]
+    rules = "\n".join(f"{tunnelled} {each} counter name carried accept" for each in good)
     tunnels.load_nft(
         host,
         f"""table inet provider {{
@@ -151,7 +151,8 @@ def count_sources(host, provider):
                 type filter hook prerouting priority raw;
                 iifname != "{provider.port}.{provider.vlan}" accept
                 ip saddr != {{ {customers} }} counter name wrong_outer drop
-                ip6 saddr != {{ fe80::/10, ::/128 }} counter name wrong_native drop{rules}
+                ip6 saddr != {{ fe80::/10, ::/128 }} counter name wrong_native drop
+                {rules}
                 ip protocol 41 counter name wrong_inner drop
             }}
         }}""",

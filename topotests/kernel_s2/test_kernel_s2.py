@@ -59,8 +59,9 @@ def prepare_isp(tgen):
             counter wrong_v6 { }
             chain in {
                 type filter hook prerouting priority raw;
-                iifname "isp-eth0" ip saddr != 192.0.2.0/24 counter name wrong_v4 drop
-                iifname "isp-eth0" ip6 saddr != { 2001:db8:a::/64, fe80::/10, ::/128 } counter name wrong_v6 drop
+                iifname != "isp-eth0" accept
+                ip saddr != 192.0.2.0/24 counter name wrong_v4 drop
+                ip6 saddr != { 2001:db8:a::/64, fe80::/10, ::/128 } counter name wrong_v6 drop
             }
         }""",
     )
