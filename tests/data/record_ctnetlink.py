@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # record_ctnetlink.py: what this kernel says in a dump of tracked flows, as test data.
-# Makes four flows with conntrack(8) in a network namespace of its own and prints their entries, one a
-# line: "protocol_<number> <hex>". The tests say what each must decode to: they know these flows.
+# Makes four flows with conntrack(8) in a network namespace of its own and prints their entries, one
+# a line: "protocol_<number> <hex>". The tests say what each must decode to: they know these flows.
 #   ./record_ctnetlink.py > ctnetlink-$(uname -r | cut -d. -f1,2).txt
 import os
 import socket
@@ -14,9 +14,11 @@ import sys
 from record_netlink import DONE, ERROR, messages
 
 NETFILTER, GET_FLOWS, REQUEST_DUMP = 12, 0x0101, 0x301
+NATED = "-n 192.0.2.50"
+TCP = "-p tcp --sport 40001 --dport 443 --state ESTABLISHED"
 FLOWS = [
-    (6, "-s 10.0.0.1 -d 203.0.113.1 -p tcp --sport 40001 --dport 443 --state ESTABLISHED -n 192.0.2.50"),
-    (1, "-s 10.0.0.2 -d 203.0.113.2 -p icmp --icmp-type 8 --icmp-code 0 --icmp-id 77 -n 192.0.2.50"),
+    (6, f"-s 10.0.0.1 -d 203.0.113.1 {TCP} {NATED}"),
+    (1, f"-s 10.0.0.2 -d 203.0.113.2 -p icmp --icmp-type 8 --icmp-code 0 --icmp-id 77 {NATED}"),
     (17, "-s fd00::3 -d 2001:db8:f::1 -p udp --sport 1003 --dport 53 -n 2001:db8:a::1 -w 9"),
     (58, "-s fd00::4 -d 2001:db8:f::1 -p icmpv6 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 78"),
 ]
