@@ -72,13 +72,6 @@ def client(lab, request, server, tmp_path):
     lab.router.ip("-4", "addr", "flush", "dev", CHARTER.interface)
 
 
-@pytest.fixture
-def new(lab):
-    meter = Connector(lab, plan.INTERNET4)
-    yield meter
-    meter.stop()
-
-
 def holds(lab, address):
     """Does the router's kernel know the address?"""
     return json.loads(lab.router.ip("-j", "addr", "show", "to", address))

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from . import BLACKHOLE, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, Flow, Server, drivers, now_ns, plan, wait_for
 from .meters import PORT
 from .trial import begins_by, lines_of, lose_cable, running_office
 
@@ -32,14 +32,6 @@ def office(lab):
     inside.stop()
 
 
-@pytest.fixture
-def new(lab):
-    """New connections, which tell the line that carries."""
-    meter = Connector(lab, plan.INTERNET4)
-    yield meter
-    meter.stop()
-
-
 def configure(office, *words):
     office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
 
@@ -60,7 +52,7 @@ def return_charter(lab, new):
 
 
 def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
-    """NATed UDP and TCP, IPv6, and a forwarded connection: all on att while charter comes and goes."""
+    """NATed UDP and TCP, IPv6, a forwarded connection: all on att while charter comes and goes."""
     lose_cable(lab, office, new)
     flows = {
         "NATed UDP": Flow(lab, "udp", plan.INTERNET4, name="udp4"),
@@ -95,7 +87,7 @@ def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
 
 
 def test_when_all_lines_were_deaf_flows_wait_for_theirs(lab, office, new):
-    """Whichever line answers first carries what is new; the other's flows live on once it answers."""
+    """The line that answers first carries what is new; the other's flows live on when it does."""
     for _ in range(DEAF):
         forgive_all(office)
         office.wait_up()

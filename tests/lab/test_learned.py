@@ -11,7 +11,7 @@ import statistics
 
 import pytest
 
-from . import BLACKHOLE, Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, Flow, Server, drivers, now_ns, plan, wait_for
 from .kernel import Kernel
 from .trial import begins_by
 
@@ -49,14 +49,6 @@ def office(lab):
     driver.stop()
     clients_defaults(lab, "del")
     lab.provider(CHARTER).ip("addr", "del", f"{LEASES[1][0]}/29", "dev", "cust")
-
-
-@pytest.fixture
-def new(lab):
-    """New connections, which tell the line that carries."""
-    meter = Connector(lab, plan.INTERNET4)
-    yield meter
-    meter.stop()
 
 
 def overview(office):

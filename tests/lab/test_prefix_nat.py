@@ -14,7 +14,7 @@ import pytest
 
 from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, now_ns, plan, wait_for
 from .netns import in_namespace
-from .trial import begins_by, lines_of, lose_cable, running_office
+from .trial import begins_by, lines_of, running_office
 
 CHARTER, ATT = plan.LINES
 INSIDE = "fd5a:1b2c:3d4e::/61"
@@ -46,26 +46,6 @@ def office(lab):
         ))  # fmt: skip
         wait_for(lambda: shown(driver, "nat")["state"] == "installed", what="the prefixes stand")
         yield driver
-
-
-@pytest.fixture
-def traffic(lab, office):
-    """Starts meters that end with the test; at its end nothing wrong was at any provider."""
-    lab.reset_counters()
-    started = []
-
-    def start(kind, *arguments, **options):
-        meter = kind(lab, *arguments, **options)
-        started.append(meter)
-        return meter
-
-    yield start
-    for line in plan.LINES:
-        if lab.is_broken(line):
-            lab.heal(line)
-    for meter in started:
-        meter.stop()
-    assert lab.spoofed() == {}
 
 
 def shown(office, what):
@@ -161,7 +141,8 @@ def test_another_prefix_is_for_what_begins_now_and_a_lost_one_for_all(lab, offic
         at = now_ns()
         old.wait_flowing(at)
         assert set(old.sources(at)) == {outside(OUTSIDE["charter"])}
-        configure(office, "uplink charter", f" ipv6 source {NEXT}", " ipv6 source 2001:db8:100:20::/60", "exit")
+        sources = [f" ipv6 source {part}" for part in (NEXT, "2001:db8:100:20::/60")]
+        configure(office, "uplink charter", *sources, "exit")
         lost = now_ns()
         configure(office, "uplink charter", f" no ipv6 source {CHARTER.delegated6}", "exit")
         wait_for(lambda: outside(NEXT) in old.sources(lost), what="the old flow begins anew")
