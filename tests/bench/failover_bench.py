@@ -4,9 +4,9 @@
 
     MULTIHOME_BUILD=build tests/bench/failover_bench.py [--rounds N]
 
-A benchmark, not a test: it prints medians and ranges and judges nothing.  Every driver gets a lab of
-its own, one after the other.  A fault that a driver never notices is given up after --patience
-seconds and printed as "never".  Central: measure().
+A benchmark, not a test: it prints medians and ranges and judges nothing.  Every driver gets a lab
+of its own, one after the other.  A fault that a driver never notices is given up after --patience
+seconds, its return after twice that, and printed as "never".  Central: measure().
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from lab import BLACKHOLE, CABLE, SILENT, Lab, drivers  # noqa: E402
+from lab import FAULTS, Lab, drivers  # noqa: E402
 from lab.trial import Traffic, run_trial  # noqa: E402
 
 _DRIVERS = {
@@ -76,12 +76,12 @@ def print_table(rows):
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=5, help="trials of each fault")
-    options.add_argument("--patience", type=float, default=5.0, help="seconds until 'never'; twice that for the return")
+    options.add_argument("--patience", type=float, default=5.0, help="seconds until 'never'")
     options = options.parse_args()
     rows = []
     for name, make_driver in _DRIVERS.items():
         print(f"measuring {name} ...", file=sys.stderr)
-        outcomes = measure(make_driver, (CABLE, SILENT, BLACKHOLE), options.rounds, options.patience)
+        outcomes = measure(make_driver, FAULTS, options.rounds, options.patience)
         rows += [row(name, fault, each) for fault, each in outcomes.items()]
     print_table(rows)
 

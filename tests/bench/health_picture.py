@@ -65,6 +65,11 @@ def _path(points):
     return "M" + " L".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
+def _bar(left, right, y, height, colour):
+    place = f'x="{left:.1f}" y="{y}" width="{right - left:.1f}"'
+    return f'<rect {place} height="{height}" fill="{colour}"/>'
+
+
 def draw(samples, marks):
     end = samples[-1][0]
     across = (_WIDTH - _LEFT - _RIGHT) / end
@@ -98,14 +103,13 @@ def draw(samples, marks):
             continue
         left, right = x(samples[begun][0]), x(samples[i if last else i + 1][0])
         colour = _COLOURS.get(sample[1], "#999")
-        out.append(f'<rect x="{left:.1f}" y="315" width="{right - left:.1f}" height="18" fill="{colour}"/>')
+        out.append(_bar(left, right, 315, 18, colour))
         if right - left > 40:
             out.append(f'<text x="{left + 4:.1f}" y="328" fill="white">{sample[1]}</text>')
         begun = i + 1
     for before, after in zip(samples, samples[1:]):
         if after[4]:
-            out.append(f'<rect x="{x(before[0]):.1f}" y="337" width="{x(after[0]) - x(before[0]) + 0.3:.1f}" '
-                       'height="5" fill="#222"/>')
+            out.append(_bar(x(before[0]), x(after[0]) + 0.3, 337, 5, "#222"))
     out.append('<text x="4" y="345" font-size="10">carries</text>')
     for seconds in range(0, int(end) + 1, 15):
         out.append(f'<text x="{x(seconds):.1f}" y="362" fill="#888">{seconds} s</text>')

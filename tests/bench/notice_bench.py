@@ -4,11 +4,11 @@
 
     MULTIHOME_BUILD=build tests/bench/notice_bench.py [--rounds N] [--metered-rounds N]
 
-A benchmark, not a test.  With traffic: the silence of a long-lived NATed UDP flow of 2,000 packets a
-second, and the time until new connections work.  Idle: the time from the fault to the change of
-state, by the daemon's own account; nothing but probes is on the line then.  A flow inside tells when
-the machine ran.  For `metered` also the bytes that an idle line costs, counted on its packets and
-scaled to a day.  Central: with_traffic() and idle().
+A benchmark, not a test.  With traffic: the silence of a long-lived NATed UDP flow of 2,000 packets
+a second, and the time until new connections work.  Idle: the time from the fault to the change of
+state, by the daemon's own account; nothing but probes is on the line then.  A flow inside tells
+when the machine ran.  For `metered` also the bytes that an idle line costs, counted on its packets
+and scaled to a day.  Central: with_traffic() and idle().
 """
 
 import argparse
@@ -55,9 +55,13 @@ def with_traffic(profile, faults, rounds):
         return outcomes
 
 
+def shown(driver, line):
+    return json.loads(driver.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"][0]
+
+
 def line_state(driver, line, family):
-    uplinks = json.loads(driver.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"]
-    [state] = [d["line"] for d in uplinks[0]["lines"] if d["line"]["family"] == family]
+    lines = shown(driver, line)["lines"]
+    [state] = [d["line"] for d in lines if d["line"]["family"] == family]
     return state
 
 
@@ -86,16 +90,14 @@ table inet metered {
 
 def probe_bytes(lab):
     """Of IP packets, both directions."""
-    listing = json.loads(lab.router.run("nft", "-j", "list", "counters", "table", "inet", "metered"))
+    listing = json.loads(lab.router.run(*"nft -j list counters table inet metered".split()))
     [counter] = [entry["counter"] for entry in listing["nftables"] if "counter" in entry]
     return counter["bytes"]
 
 
 def probe_interval_s(driver, line):
     """Of the built-in profiles."""
-    return {"default": 0.2, "fast": 0.02, "metered": 16}[
-        json.loads(driver.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"][0]["profile"]
-    ]
+    return {"default": 0.2, "fast": 0.02, "metered": 16}[shown(driver, line)["profile"]]
 
 
 def idle(profile, rounds, patience, targets=2):

@@ -4,8 +4,8 @@
 
     MULTIHOME_BUILD=build tests/bench/patience_bench.py [--minutes N]
 
-A benchmark, not a test; tests/sim has the same over a hundred seeds in virtual time.  Moves are those
-of the kernel's IPv4 default in table main, as `ip monitor` tells them.  Central: moves_during().
+A benchmark, not a test; tests/sim has the same over a hundred seeds in virtual time.  Moves are
+those of the kernel's IPv4 default in main, as `ip monitor` tells them.  Central: moves_during().
 """
 
 import argparse
@@ -50,9 +50,8 @@ def moves_during(story, minutes):
     with Lab.create() as lab, contextlib.ExitStack() as stack:
         driver = drivers.Multihomed().start(lab)
         stack.callback(driver.stop)
-        monitor = subprocess.Popen(
-            ["ip", "-n", lab.router.name, "-4", "monitor", "route"], stdout=subprocess.PIPE, text=True
-        )
+        command = ["ip", "-n", lab.router.name, "-4", "monitor", "route"]
+        monitor = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         story(lab, lab.lines[0], time.monotonic() + 60 * minutes)
         monitor.terminate()
         seen = list(defaults(monitor.communicate()[0]))

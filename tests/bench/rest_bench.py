@@ -5,9 +5,10 @@
     MULTIHOME_BUILD=build tests/bench/rest_bench.py [--uplinks N ...] [--targets N] [--rounds N]
 
 A benchmark, not a test.  The share of one processor that the whole process takes (probes, the looks
-at forwarded traffic, the event loop, its second thread), with the default interval of 200 ms.  A veth
-delivers, and the other end answers, within the call that sends: unless told to leave that to another
-processor, as a real interface does.  The daemon is kept on the first one.  Central: measure().
+at forwarded traffic, the event loop, its second thread), with the default interval of 200 ms.  A
+veth delivers, and the other end answers, within the call that sends: unless told to leave that to
+another processor, as a real interface does.  The daemon is kept on the first one.  Central:
+measure().
 """
 
 import argparse

@@ -150,11 +150,11 @@ def run(options):
         held = table(results)
         limits = ", ".join(f"{fault} {limit:g} ms" for fault, limit in LIMITS_MS.items())
         print(
-            f"\nMedian and range of {options.rounds} trials each. Allowed, by median: {limits}; return 20 ms.\n"
-            "In each trial: no foreign source at a provider, no flow of the healthy line broken, one "
-            "move and one return.\n"
-            "machine: the longest silence of a flow inside, which crosses no line, in the same trial: "
-            "the machine's doing.\nThe verdict counts only time in which the machine ran, to within a quarter of that."
+            f"\nMedian and range of {options.rounds} trials each. Allowed, by median: {limits}; "
+            "return 20 ms.\nIn each trial: no foreign source at a provider, no flow of the healthy "
+            "line broken, one move and one return.\nmachine: the longest silence of a flow inside, "
+            "which crosses no line, in the same trial: the machine's doing.\nThe verdict counts "
+            "only time in which the machine ran, to within a quarter of that."
         )
         say("everything held" if held else "FAILED, see above")
         if options.keep:

@@ -159,6 +159,10 @@ def shown(office):
     return json.loads(office.frr.vtysh("show multihome advertise json"))["interfaces"][0]
 
 
+def is_quiet(office):
+    return shown(office).get("seconds_since_multicast", 0) > SAVED_S
+
+
 def test_a_solicitation_is_answered_at_once(office, host, healthy):
     before = shown(office)["solicitations"]
     host.forget_everything()
@@ -173,7 +177,7 @@ def test_a_solicitation_is_answered_at_once(office, host, healthy):
 def test_new_connections_work_again_when_a_line_dies(lab, office, host, healthy, fault):
     outages, deprecations = [], []
     for _ in range(ROUNDS):
-        wait_for(lambda: shown(office).get("seconds_since_multicast", 0) > SAVED_S, 60, what="nothing is being told")
+        wait_for(lambda: is_quiet(office), 60, what="nothing is being told")
         connector = Connector(lab, plan.INTERNET6, name="slaac")
         try:
             begun = connector.wait_working(now_ns())
@@ -249,7 +253,7 @@ def test_a_prefix_that_vanishes_is_withdrawn(lab, office, host, healthy, dump):
         lab.router.ip("address", "add", own, "dev", plan.LAN_INTERFACE, "nodad")
 
 
-def test_a_delegated_prefix_is_told_for_as_long_as_it_is_delegated(lab, office, host, healthy, dump):
+def test_a_delegated_prefix_is_told_until_it_ends(lab, office, host, healthy, dump):
     delegated = ipaddress.ip_network("2001:db8:dd00::/56")
     own = next(delegated.subnets(new_prefix=64))
     address = f"{own[1]}/64"
@@ -259,16 +263,17 @@ def test_a_delegated_prefix_is_told_for_as_long_as_it_is_delegated(lab, office, 
         return [int(entry.get(f"Adv{name}Lifetime", -1)) for name in ("Preferred", "Valid")]
 
     office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  ipv6 source auto grace 60")
-    office.frr.vtysh(f"multihome prefix add uplink {CHARTER.name} {delegated} preferred 100 valid 200")
+    which = f"uplink {CHARTER.name} {delegated}"
+    office.frr.vtysh(f"multihome prefix add {which} preferred 100 valid 200")
     lab.router.ip("address", "add", address, "dev", plan.LAN_INTERFACE, "nodad")
     try:
         wait_for(lambda: 90 <= told()[0] <= 100 and 190 <= told()[1] <= 200, what="both lifetimes")
         first = told()
         # what has changed is told three times, 3 s apart
         wait_for(lambda: told()[0] < first[0] and told()[1] < first[1], what="they count down")
-        office.frr.vtysh(f"multihome prefix del uplink {CHARTER.name} {delegated}")
+        office.frr.vtysh(f"multihome prefix del {which}")
         wait_for(lambda: told()[0] == 0 and 50 <= told()[1] <= 60, what="deprecated, for its grace")
-        wait_for(lambda: host.addresses().get(own) is False, what="the host's address is deprecated")
+        wait_for(lambda: host.addresses().get(own) is False, what="its address is deprecated")
     finally:
         lab.router.ip("address", "del", address, "dev", plan.LAN_INTERFACE)
         office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  no ipv6 source auto")

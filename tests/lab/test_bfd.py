@@ -25,11 +25,9 @@ def office(lab):
     )
     provider.configure(f"bfd\n {FAST} exit\n{peers}exit\n")
     # Probes that would not notice for a minute: what is noticed, BFD has noticed.
-    driver = drivers.Multihomed(
-        configuration=drivers.office_configuration(
-            lab, ["probe interval 10000", "probe timeout 20000", "probe stable-for 300", "bfd profile quick"]
-        )
-    )
+    patient = ["probe interval 10000", "probe timeout 20000", "probe stable-for 300"]
+    text = drivers.office_configuration(lab, [*patient, "bfd profile quick"])
+    driver = drivers.Multihomed(configuration=text)
     driver.with_bfd = FAST
     driver.start(lab)
     driver.frr.configure("debug bfd zebra")
@@ -43,20 +41,31 @@ def lines(office, uplink):
     return json.loads(text)["uplinks"][0]["lines"]
 
 
+def wait_for_sessions(office, state, timeout, what):
+    def are_so():
+        return [line["bfd"] for line in lines(office, "charter")] == [state, state]
+
+    wait_for(are_so, timeout, what=what)
+
+
+def wait_for_state(office, state, timeout, what):
+    def is_so():
+        return all(line["line"]["state"] == state for line in lines(office, "charter"))
+
+    wait_for(is_so, timeout, what=what)
+
+
 def test_a_gateway_that_falls_silent_is_noticed_by_bfd(lab, office):
-    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["up", "up"], 20,
-             what="both sessions are up")  # fmt: skip
+    wait_for_sessions(office, "up", 20, "both sessions are up")
     assert [line["bfd"] for line in lines(office, "att")] == ["pending", "pending"]
     assert all(line["line"]["state"] == "up" for line in lines(office, "att"))
     lab.break_line(CHARTER, SILENT)
-    wait_for(lambda: all(line["line"]["state"] == "down" for line in lines(office, "charter")), 5,
-             what="charter is down")  # fmt: skip
+    wait_for_state(office, "down", 5, "charter is down")
     for line in lines(office, "charter"):
         assert line["line"]["fault"] == "gateway"
         assert "BFD with gateway" in line["line"]["reason"]
     lab.heal(CHARTER)
-    wait_for(lambda: all(line["line"]["state"] == "up" for line in lines(office, "charter")), 30,
-             what="charter is back")  # fmt: skip
+    wait_for_state(office, "up", 30, "charter is back")
 
 
 def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
@@ -82,27 +91,26 @@ def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
     come_back()
 
     lab.break_line(CHARTER, SILENT)
-    wait_for(lambda: all(line["line"]["state"] == "down" for line in lines(office, "charter")), 5,
-             what="charter is down")  # fmt: skip
+    wait_for_state(office, "down", 5, "charter is down")
     office.frr.kill("bfdd")
     lab.heal(CHARTER)
     wait_for(lambda: has(["pending", "pending"], True), 2, what="bfdd's crash is noticed")
-    wait_for(lambda: all(line["line"]["state"] == "up" for line in lines(office, "charter")), 30,
-             what="probes have taken charter back")  # fmt: skip
+    wait_for_state(office, "up", 30, "probes have taken charter back")
     come_back()
 
 
+def asked_for(office):
+    return office.frr.log_text("bfdd").count("ptm-add-dest")
+
+
 def test_sessions_outlive_zebra_and_end_with_the_configuration(lab, office):
-    asked = office.frr.log_text("bfdd").count("ptm-add-dest")
+    asked = asked_for(office)
     office.frr.restart("zebra")
     # bfdd, too, has to find zebra again; what is said before that is lost on it.
-    wait_for(lambda: office.frr.log_text("bfdd").count("ptm-add-dest") >= asked + 4, 60,
-             what="all sessions have been asked for again")  # fmt: skip
-    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["up", "up"], 30,
-             what="both sessions are up again")  # fmt: skip
+    wait_for(lambda: asked_for(office) >= asked + 4, 60, "all sessions have been asked for again")
+    wait_for_sessions(office, "up", 30, "both sessions are up again")
     office.frr.configure("router multihome\n uplink charter\n  no bfd\n exit\nexit")
-    wait_for(lambda: [line["bfd"] for line in lines(office, "charter")] == ["", ""], 5,
-             what="no session")  # fmt: skip
+    wait_for_sessions(office, "", 5, "no session")
 
     def no_peers():
         peers = json.loads(office.frr.vtysh("show bfd peers json"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The thread that forgets flows, in the daemon as it runs: with libfrr's privileges, before and behind the fork."""
+"""The thread that forgets flows, with libfrr's privileges, before and behind the daemon's fork."""
 
 import pathlib
 import signal
@@ -22,8 +22,9 @@ class Background:
         log = lab.log("multihomed")
         log.touch()
         log.chmod(0o666)
-        command = [str(multihomed_binary()), "-d", "-N", frr.pathspace, "-P", "0", "--log", f"file:{log}"]
-        subprocess.run(lab.router.argv(command), check=True, timeout=20)
+        options = f"-d -N {frr.pathspace} -P 0 --log file:{log}".split()
+        argv = lab.router.argv([str(multihomed_binary()), *options])
+        subprocess.run(argv, check=True, timeout=20)
         self.pid = int((frr.run_directory / "multihomed.pid").read_text())
         self._started = start_time(self.pid)
 
@@ -52,33 +53,41 @@ def daemon(lab, request):
 def status_of_thread(pid, name):
     """Fields of a thread's status, or None while there is no such thread."""
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        fields = dict(
-            line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line
-        )
+        lines = (task / "status").read_text().splitlines()
+        fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
         if fields["Name"] == name:
             return fields
     return None
 
 
+def capabilities(pid, name):
+    return int(status_of_thread(pid, name)["CapEff"], 16)
+
+
 def wait_until_up(frr, line):
     """A first probe that is lost on a busy machine costs the line its stable-for."""
-    wait_for(lambda: "4: up" in frr.vtysh(f"show multihome uplink {line}"), timeout=30, what=f"{line} is up")
+    wait_until_shown(frr, line, "4: up", 30)
+
+
+def wait_until_shown(frr, line, text, timeout=10):
+    show = f"show multihome uplink {line}"
+    wait_for(lambda: text in frr.vtysh(show), timeout, what=f"'{text}' of {line}")
 
 
 def test_flows_are_forgotten_by_a_thread_that_may_do_nothing_else(lab, daemon):
     frr, pid = daemon
     worker = wait_for(lambda: status_of_thread(pid, WORKER), what="the thread has begun")
-    assert int(worker["CapEff"], 16) == int(worker["CapPrm"], 16) == 1 << NET_ADMIN
+    assert capabilities(pid, WORKER) == int(worker["CapPrm"], 16) == 1 << NET_ADMIN
     assert "0" not in worker["Uid"].split()
     assert int(worker["SigBlk"], 16) >> (signal.SIGTERM - 1) & 1
     # what it raises for its own work it lowers again
-    wait_for(lambda: int(status_of_thread(pid, "multihomed")["CapEff"], 16) == 0, what="the main thread has none")
+    wait_for(lambda: capabilities(pid, "multihomed") == 0, what="the main thread has none")
 
     wait_for(lambda: Kernel(lab.router).nft_tables(), what="translation stands")
     wait_until_up(frr, "charter")
     lab.break_line("charter", CABLE)
     try:
-        wait_for(lambda: "forgot flows" in frr.vtysh("show multihome uplink charter"), what="its flows are forgotten")
+        wait_until_shown(frr, "charter", "forgot flows")
     finally:
         lab.heal("charter")
     assert "not permitted" not in frr.log_text("multihomed")
@@ -89,4 +98,4 @@ def test_what_is_ordered_is_told_when_it_is_done(lab, daemon):
     wait_until_up(frr, "att")
     answer = frr.vtysh("clear multihome conntrack uplink att")
     assert "are being forgotten" in answer
-    wait_for(lambda: "by command" in frr.vtysh("show multihome uplink att"), what="it is done")
+    wait_until_shown(frr, "att", "by command")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""multihomed as an FRR daemon among others: signals, privileges, options, its own configuration file."""
+"""multihomed as a daemon of FRR: signals, privileges, options, its own configuration file."""
 
 import json
 import pathlib
@@ -104,7 +104,8 @@ def test_answers_on_a_tcp_port_where_it_is_told_to(frr, lab):
 
 @pytest.mark.parametrize("arguments", [["-v"], ["--help"]])
 def test_says_what_it_is(arguments):
-    done = subprocess.run([multihomed_binary(), *arguments], capture_output=True, text=True, timeout=10)
+    argv = [multihomed_binary(), *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10)
     assert done.returncode == 0 and "multihomed" in done.stdout
 
 

@@ -60,8 +60,8 @@ def known(office):
 
 def rules_from(lab, prefix):
     network = ipaddress.ip_network(prefix)
-    return [rule for rule in Kernel(lab.router).rules(6)
-            if (rule.get("src"), rule.get("srclen")) == (str(network[0]), network.prefixlen)]  # fmt: skip
+    source = {"src": str(network[0]), "srclen": network.prefixlen}
+    return [rule for rule in Kernel(lab.router).rules(6) if source.items() <= rule.items()]
 
 
 def flows_from(lab, prefix):
@@ -104,9 +104,9 @@ def test_it_outlives_a_killed_daemon(lab, office):
 
 def test_lifetimes_end_by_themselves(office):
     hook(office, "add", HALVES[0], "preferred 1 valid 3600")
-    wait_for(lambda: known(office)[HALVES[0]] == "deprecated", what="the preferred lifetime is over")
+    wait_for(lambda: known(office)[HALVES[0]] == "deprecated", what="its preferred time is over")
     hook(office, "add", HALVES[0], "preferred 0 valid 1")
-    wait_for(lambda: known(office)[HALVES[0]] == "gone", what="the valid lifetime is over")
+    wait_for(lambda: known(office)[HALVES[0]] == "gone", what="its valid time is over")
     hook(office, "del", HALVES[0])
 
 

@@ -127,7 +127,7 @@ class Sharing(Stage):
         if is_plugged:  # addresses of IPv6 and neighbours go with the link
             self._furnish(line)
 
-    # -- building -----------------------------------------------------------------------------------
+    # -- building -------------------------------------------------------------------------------
 
     def _build(self):
         self.router.ip(
