@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the topotests with tunnels share: commands in routers and hosts, providers' counters, states.
+"""What the topotests with tunnels share: commands in a router or host, counters, states of lines.
 
 A provider drops what bears a source that is not its customer's, and counts it in a counter of its
 nft table whose name begins with `wrong`.

@@ -16,6 +16,11 @@ BLOCKS = (" uplink ", " probe profile ", " ipv6 advertise ")
 SUCCESS, WARNING, NO_MATCH, CONFIG_FAILED = 0, 1, 2, 13
 
 
+def listed(text):
+    """The parts of a list that takes several lines."""
+    return [" ".join(part.split()) for part in text.split(",")]
+
+
 class Vty:
     """One session with mh-vty-test."""
 
@@ -113,9 +118,7 @@ def test_every_line_can_be_taken_back_as_it_stands(vty):
     for example in blocks("config"):
         type_config(vty, example)
         take_back(vty, vty.running_config())
-        names = [
-            line for line in vty.running_config() if line.startswith(BLOCKS)
-        ]
+        names = [line for line in vty.running_config() if line.startswith(BLOCKS)]
         left = [line for line in vty.running_config()[1:] if line.strip() != "exit"]
         assert left == names, example
         vty.run("!config")
@@ -127,20 +130,25 @@ def test_values_after_no_may_be_left_out(vty):
     for line in ("table-base", "rule-priority", "last-resort"):
         vty.accept(f"no {line}")
     vty.enter("charter")
-    for line in ("interface", "description", "preference", "weight", "table", "shutdown", "ip gateway", "ipv6 gateway",
-                 "ip nat", "ipv6 nat", "probe interval", "probe timeout", "probe fail-after", "probe stable-for"):
+    for line in listed("""interface, description, preference, weight, table, shutdown, ip gateway,
+                       ipv6 gateway, ip nat, ipv6 nat, probe interval, probe timeout,
+                       probe fail-after, probe stable-for"""):
         vty.accept(f"no {line}")
 
 
 def test_no_ipv6_nat_takes_back_prefixes_too_and_its_kinds_only_themselves(vty):
+    def has():
+        return [line.strip() for line in vty.running_config() if " nat" in line]
+
     vty.enter("charter")
-    prefixes = ["ipv6 nat prefix auto inside fd00:1::/64", "ipv6 nat prefix 2001:db8:2::/64 inside fd00:2::/64"]
-    vty.accept(*prefixes, "ipv6 nat masquerade", "no ipv6 nat masquerade")
-    assert [line.strip() for line in vty.running_config() if " nat " in line] == prefixes
+    learned = "ipv6 nat prefix auto inside fd00:1::/64"
+    fixed = "ipv6 nat prefix 2001:db8:2::/64 inside fd00:2::/64"
+    vty.accept(learned, fixed, "ipv6 nat masquerade", "no ipv6 nat masquerade")
+    assert has() == [learned, fixed]
     vty.accept("ipv6 nat masquerade", "no ipv6 nat prefix auto")
-    assert [line.strip() for line in vty.running_config() if " nat " in line] == [prefixes[1], "ipv6 nat masquerade"]
+    assert has() == [fixed, "ipv6 nat masquerade"]
     vty.accept("no ipv6 nat")
-    assert not [line for line in vty.running_config() if " nat" in line]
+    assert not has()
 
 
 def test_refusals_are_those_of_the_reference(vty):
@@ -159,9 +167,10 @@ def test_refusals_are_those_of_the_reference(vty):
 
 def test_what_is_out_of_range_is_no_command(vty):
     vty.enter("charter")
-    for line in ("preference 65536", "weight 0", "weight 256", "table 0", "probe interval 9", "probe interval 60001",
-                 "probe timeout 9", "probe fail-after 0", "probe fail-after 101", "probe stable-for 3600001", "weight",
-                 "ip gateway", "ip nat source", "ipv6 source 10.0.0.0/8"):
+    for line in listed("""preference 65536, weight 0, weight 256, table 0, probe interval 9,
+                       probe interval 60001, probe timeout 9, probe fail-after 0,
+                       probe fail-after 101, probe stable-for 3600001, weight, ip gateway,
+                       ip nat source, ipv6 source 10.0.0.0/8"""):
         result, _ = vty.run(line)
         assert result not in (SUCCESS, WARNING), line
 
@@ -179,12 +188,14 @@ def test_the_lines_of_a_refused_uplink_are_refused(vty):
     for name in ("main", "two words", "a" * 300):
         vty.enter("before")
         result, printed = vty.run(f"uplink {name}")
-        assert result == CONFIG_FAILED and printed.startswith("% an uplink's name" if name != "main" else "% 'main'")
-        for line in ("interface eth1", "shutdown", "description x", "ip gateway 192.0.2.1", "no ip nat"):
+        why = "% an uplink's name" if name != "main" else "% 'main'"
+        assert result == CONFIG_FAILED and printed.startswith(why)
+        inside = "interface eth1, shutdown, description x, ip gateway 192.0.2.1, no ip nat"
+        for line in listed(inside):
             assert vty.run(line) == (CONFIG_FAILED, "% the uplink was refused\n"), line
         vty.accept("exit", "uplink after", "weight 3")
-        assert vty.running_config() == ["router multihome", " uplink before", " exit",
-                                        " uplink after", "  weight 3", " exit"]
+        kept = [" uplink before", " exit", " uplink after", "  weight 3", " exit"]
+        assert vty.running_config() == ["router multihome", *kept]
         vty.run("!config")
         vty.accept("no router multihome")
 
@@ -192,16 +203,20 @@ def test_the_lines_of_a_refused_uplink_are_refused(vty):
 def test_entering_another_uplink_leaves_the_one_before(vty):
     vty.enter("a")
     vty.accept("weight 2", "uplink b", "weight 3", "exit", "uplink a", "preference 5")
-    assert vty.running_config() == ["router multihome", " uplink a", "  preference 5", "  weight 2", " exit",
-                                    " uplink b", "  weight 3", " exit"]
+    first = [" uplink a", "  preference 5", "  weight 2", " exit"]
+    second = [" uplink b", "  weight 3", " exit"]
+    assert vty.running_config() == ["router multihome", *first, *second]
 
 
-@pytest.mark.parametrize("what", ["", "uplink", "uplink charter", "rules", "routes", "nat", "conntrack",
-                                  "conntrack uplink charter", "conntrack uplink charter limit 5",
-                                  "advertise", "advertise eth1"])
+SHOWN = """uplink, uplink charter, rules, routes, nat, conntrack, conntrack uplink charter,
+    conntrack uplink charter limit 5, advertise, advertise eth1"""
+
+
+@pytest.mark.parametrize("what", ["", *listed(SHOWN)])
 def test_show_is_text_and_json(vty, what):
     vty.enter("charter")
-    vty.accept("interface eth2.5", "ip gateway 198.51.100.49", "exit", "ipv6 advertise eth1", "!turn")
+    vty.accept("interface eth2.5", "ip gateway 198.51.100.49", "exit")
+    vty.accept("ipv6 advertise eth1", "!turn")
     result, text = vty.run(f"do show multihome {what}")
     assert result == SUCCESS and not text.startswith("{")
     assert max(map(len, text.splitlines())) <= 80
@@ -226,9 +241,9 @@ def test_the_reference_names_every_field_of_the_schema():
 
 def test_unknown_uplinks(vty):
     vty.enter()
-    for line in ("show multihome uplink nope", "clear multihome uplink nope", "clear multihome conntrack uplink nope"):
-        result, printed = vty.run(f"do {line}")
-        assert (result, printed) == (WARNING, "% there is no uplink 'nope'\n")
+    for line in ("show multihome", "clear multihome", "clear multihome conntrack"):
+        answer = vty.run(f"do {line} uplink nope")
+        assert answer == (WARNING, "% there is no uplink 'nope'\n")
 
 
 def test_advertising_is_shown_of_one_interface(vty):
@@ -237,7 +252,8 @@ def test_advertising_is_shown_of_one_interface(vty):
     shown = json.loads(vty.run("do show multihome advertise eth7 json")[1])["interfaces"]
     assert [(one["interface"], one["advertising"]) for one in shown] == [("eth7", False)]
     assert len(json.loads(vty.run("do show multihome advertise json")[1])["interfaces"]) == 2
-    assert vty.run("do show multihome advertise eth9") == (WARNING, "% there is no 'ipv6 advertise eth9'\n")
+    answer = vty.run("do show multihome advertise eth9")
+    assert answer == (WARNING, "% there is no 'ipv6 advertise eth9'\n")
 
 
 def test_the_lines_of_a_refused_interface_are_refused(vty):
@@ -255,11 +271,12 @@ def test_the_lines_of_a_refused_interface_are_refused(vty):
 def test_numbers_of_advertisements_have_their_range(vty):
     vty.enter()
     vty.accept("ipv6 advertise eth1")
-    for line in ("ra-interval 3", "ra-interval 1801", "ra-lifetime 9001", "mtu 1279", "ra-hop-limit 256", "ra-interval",
-                 "rdnss 192.0.2.1", "router-preference best", "valid-lifetime 59"):
+    for line in listed("""ra-interval 3, ra-interval 1801, ra-lifetime 9001, mtu 1279,
+                       ra-hop-limit 256, ra-interval, rdnss 192.0.2.1, router-preference best,
+                       valid-lifetime 59"""):
         assert vty.run(line)[0] not in (SUCCESS, WARNING), line
-    for line in ("ra-interval", "ra-lifetime", "mtu", "ra-hop-limit", "reachable-time", "ra-retrans-interval",
-                 "valid-lifetime", "preferred-lifetime", "router-preference", "shutdown"):
+    for line in """ra-interval ra-lifetime mtu ra-hop-limit reachable-time ra-retrans-interval
+            valid-lifetime preferred-lifetime router-preference shutdown""".split():
         vty.accept(f"no {line}")
 
 
@@ -272,15 +289,18 @@ def test_debug(vty):
     assert "is on" not in vty.run("do show debugging multihome")[1]
 
 
-WORDS = """no uplink internal table-base rule-priority last-resort interface description preference weight table shutdown
-ip ipv6 gateway nat source masquerade none probe icmp interval timeout fail-after stable-for onlink keep withdraw exit
-prefix inside auto fd00:1::/64 fd00:2::/64 10.0.0.0/8 10.0.0.1/8 192.0.2.1 192.0.2.9 2001:db8::1 2001:db8::/32 fe80::1 0 1 7 100 256 2000 65535 4294967295 a b c
-advertise ra-interval rdnss dnssl mtu shutdown charter eth0 eth1 lo router multihome do show json ? ! # | "" \\ %s %n""".split()
+WORDS = """no uplink internal table-base rule-priority last-resort interface description preference
+weight table shutdown ip ipv6 gateway nat source masquerade none probe icmp interval timeout
+fail-after stable-for onlink keep withdraw exit prefix inside auto fd00:1::/64 fd00:2::/64
+10.0.0.0/8 10.0.0.1/8 192.0.2.1 192.0.2.9 2001:db8::1 2001:db8::/32 fe80::1 0 1 7 100 256 2000
+65535 4294967295 a b c advertise ra-interval rdnss dnssl mtu shutdown charter eth0 eth1 lo router
+multihome do show json ? ! # | "" \\ %s %n""".split()
 
 
 def random_line(any_):
     if any_.random() < 0.1:
-        return bytes(any_.randrange(1, 256) for _ in range(any_.randrange(200))).replace(b"\x1e", b"")
+        noise = bytes(any_.randrange(1, 256) for _ in range(any_.randrange(200)))
+        return noise.replace(b"\x1e", b"")
     return " ".join(any_.choice(WORDS) for _ in range(any_.randrange(1, 7))).encode()
 
 

@@ -31,7 +31,8 @@ def run_hook(tmp_path):
 
 def pd(which, number, prefix):
     name = f"{which}_dhcp6_ia_pd1_prefix{number}"
-    return {name: prefix, f"{name}_length": "59", f"{name}_pltime": "1800", f"{name}_vltime": "3600"}
+    of_it = {"length": "59", "pltime": "1800", "vltime": "3600"}
+    return {name: prefix, **{f"{name}_{key}": value for key, value in of_it.items()}}
 
 
 def dhcpcd(run_hook, reason, environment, **options):

@@ -8,14 +8,16 @@ import pytest
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools/deb_src_list.py"
 
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
 ONE_LINE = """\
 # deb http://old.example/debian bookworm main
-deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm main contrib
-deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm main contrib # the same again
+deb [arch=amd64 signed-by=%(keyring)s] http://mirror.example/debian bookworm main contrib
+deb-src [signed-by=%(keyring)s] http://mirror.example/debian bookworm main contrib # the same again
 deb http://security.debian.org/debian-security bookworm-security main
 deb cdrom:[Debian 12]/ bookworm main
 deb [trusted=yes] http://vendor.example/repo ./
-"""
+""" % {"keyring": KEYRING}
 
 DEB822 = """\
 # a comment
@@ -62,12 +64,13 @@ def stanzas(which, apt):
 
 
 def test_debians_own_entries(apt):
-    keyring = "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
     assert stanzas("own", apt) == [
-        f"Types: deb-src\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main contrib\n{keyring}",
-        "Types: deb-src\nURIs: http://security.debian.org/debian-security\nSuites: bookworm-security\nComponents: main",
+        "Types: deb-src\nURIs: http://mirror.example/debian\n"
+        f"Suites: bookworm\nComponents: main contrib\nSigned-By: {KEYRING}",
+        "Types: deb-src\nURIs: http://security.debian.org/debian-security\n"
+        "Suites: bookworm-security\nComponents: main",
         "Types: deb-src\nURIs: http://deb.debian.org/debian\n http://second.example/debian\n"
-        f"Suites: bookworm\n  bookworm-updates\nComponents: main\n{keyring}",
+        f"Suites: bookworm\n  bookworm-updates\nComponents: main\nSigned-By: {KEYRING}",
     ]
 
 
@@ -76,7 +79,8 @@ def test_all_entries_keep_their_keys(apt):
     assert "Types: deb-src\nURIs: http://vendor.example/repo\nSuites: ./\nTrusted: yes" in found
     assert found[-1].startswith("Types: deb-src\nURIs: https://deb.frrouting.example/frr\n")
     assert found[-1].endswith("-----END PGP PUBLIC KEY BLOCK-----")
-    assert not any("off.example" in text or "old.example" in text or "cdrom" in text for text in found)
+    for absent in ("off.example", "old.example", "cdrom"):
+        assert not any(absent in text for text in found)
 
 
 def test_an_empty_set_up_gives_nothing(tmp_path):

@@ -54,9 +54,12 @@ multihomed_options="  -A 127.0.0.1"
 
 class Machine:
     def __init__(self, work):
+        alone = "unshare -m -n -p -f --mount-proc --kill-child".split()
         self._holder = subprocess.Popen(
-            ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "--kill-child", "bash", "-c", HOLDER, "holder", work, BUILD],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*alone, "bash", "-c", HOLDER, "holder", work, BUILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._holder.stdout.readline() == "ready\n"
         children = pathlib.Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
@@ -83,9 +86,14 @@ class Machine:
         """Of multihomed, as its namespace counts."""
         return self.read("/run/frr/multihomed.pid").strip()
 
+    def vtysh(self, *commands, options=(), check=True):
+        typed = [word for command in commands for word in ("-c", command)]
+        return self.run("vtysh", *options, *typed, check=check)
+
     def configured(self):
         """Our block in the running configuration."""
-        status, text = self.run("vtysh", "-d", "multihomed", "-c", "show running-config", check=False)
+        ours = ["-d", "multihomed"]
+        status, text = self.vtysh("show running-config", options=ours, check=False)
         if status != 0 or "router multihome" not in text:
             return ""
         return text[text.index("router multihome") :].partition("!")[0]
@@ -118,7 +126,8 @@ def test_starts_with_the_integrated_configuration(machine):
 
 
 def test_watchfrr_supervises_it(machine):
-    wait_for(lambda: "multihomed           Up" in machine.run("vtysh", "-c", "show watchfrr")[1], 20, what="Up")
+    up = "multihomed           Up"
+    wait_for(lambda: up in machine.vtysh("show watchfrr")[1], 20, what="it is up")
 
 
 def test_killed_it_is_back_with_its_configuration(machine):
@@ -131,8 +140,7 @@ def test_killed_it_is_back_with_its_configuration(machine):
 
 def test_write_memory_keeps_what_others_wrote(machine):
     is_configured(machine)
-    machine.run("vtysh", "-c", "configure terminal", "-c", "ip route 198.18.0.0/24 blackhole", "-c", "end",
-                "-c", "write memory")
+    machine.vtysh("configure terminal", "ip route 198.18.0.0/24 blackhole", "end", "write memory")
     text = machine.read("/etc/frr/frr.conf")
     assert "ip route 198.18.0.0/24 blackhole\n" in text
     assert textwrap.dedent(CONFIGURATION) in text

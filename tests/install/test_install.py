@@ -30,8 +30,9 @@ def output(*argv, env=None):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("root")
+    environment = {**os.environ, "DESTDIR": str(path)}
     subprocess.run(
-        ["cmake", "--install", BUILD], check=True, capture_output=True, env={**os.environ, "DESTDIR": str(path)}
+        ["cmake", "--install", BUILD], check=True, capture_output=True, env=environment
     )
     return path
 
@@ -85,14 +86,22 @@ def test_binaries_find_libfrr_and_nothing_of_the_build(binaries):
 # A libfrr that calls itself 7.5: what the binaries look at stands in front of the real one.
 OTHER_FRR = """
 struct info { const char *name, *version, *description; int (*init)(void); };
-struct runtime { struct runtime *next; const struct info *info; void *handle; _Bool done; char *name, *args; };
+struct runtime {
+    struct runtime *next;
+    const struct info *info;
+    void *handle;
+    _Bool done;
+    char *name, *args;
+};
 static const struct info info = {"libfrr", "7.5", "", 0};
 static struct runtime first = {0, &info, 0, 1, 0, 0};
 struct runtime *frrmod_list = &first;
 """
 
 
-@pytest.mark.parametrize("name, arguments", [("multihomed", ["--help"]), ("vtysh", ["-C", "-c", "list"])])
+@pytest.mark.parametrize(
+    "name, arguments", [("multihomed", ["--help"]), ("vtysh", ["-C", "-c", "list"])]
+)
 def test_another_frr_is_refused(binaries, tmp_path, name, arguments):
     (tmp_path / "other.c").write_text(OTHER_FRR)
     library = tmp_path / "other.so"
