@@ -9,7 +9,6 @@ recovers again; what `show multihome` says of it is asked for four times a secon
 but the standard library.  Central: record() and draw().
 """
 
-import json
 import pathlib
 import sys
 import time
@@ -50,7 +49,7 @@ def record():
                 acts[act]()
             until = time.monotonic() + seconds
             while (now := time.monotonic()) < until:
-                lines = json.loads(driver.frr.vtysh("show multihome json"))["lines"]
+                lines = driver.frr.shown()["lines"]
                 [seen] = [entry for entry in lines
                           if entry["uplink"] == line.name and entry["family"] == "ipv4"]
                 samples.append((now - begun, seen["state"], seen.get("loss_percent"),

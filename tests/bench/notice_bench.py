@@ -56,7 +56,7 @@ def with_traffic(profile, faults, rounds):
 
 
 def shown(driver, line):
-    return json.loads(driver.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"][0]
+    return driver.frr.shown(f"uplink {line.name}")["uplinks"][0]
 
 
 def line_state(driver, line, family):

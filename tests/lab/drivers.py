@@ -10,7 +10,6 @@ Multihomed  this product, with the zebra module or on stock zebra.
 The peers are set up as their users do it: no source rules, no guard.  Central: Driver.
 """
 
-import json
 import time
 
 from . import plan
@@ -258,7 +257,7 @@ class Multihomed(Driver):
         self.frr.vtysh(f"clear multihome uplink {line.name} penalty")
 
     def _all_up(self):
-        lines = json.loads(self.frr.vtysh("show multihome json"))["lines"]
+        lines = self.frr.shown()["lines"]
         return lines and all(line["state"] == "up" for line in lines)
 
     def wait_settled(self, timeout=15.0):

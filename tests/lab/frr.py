@@ -7,6 +7,7 @@ the lab, so that their pids are known without a pid file.  Our binaries come fro
 directory in $MULTIHOME_BUILD.  Central: Frr.start().
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -177,6 +178,14 @@ class Frr:
         return self.vtysh(
             "configure terminal", *(line for line in lines if line and not line.startswith("!"))
         )
+
+    def change(self, *lines):
+        """Type configuration lines below `router multihome`."""
+        return self.configure("\n".join(["router multihome", *lines]))
+
+    def shown(self, what=""):
+        """The answer to `show multihome ... json`."""
+        return json.loads(self.vtysh(f"show multihome {what} json"))
 
     def load(self, text):
         """Write frr.conf and have vtysh read it, as the boot does."""

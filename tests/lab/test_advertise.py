@@ -156,7 +156,7 @@ def load(office):
 
 
 def shown(office):
-    return json.loads(office.frr.vtysh("show multihome advertise json"))["interfaces"][0]
+    return office.frr.shown("advertise")["interfaces"][0]
 
 
 def is_quiet(office):
@@ -262,7 +262,7 @@ def test_a_delegated_prefix_is_told_until_it_ends(lab, office, host, healthy, du
         entry = (dump.newest() or {"prefixes": {}})["prefixes"].get(own, {})
         return [int(entry.get(f"Adv{name}Lifetime", -1)) for name in ("Preferred", "Valid")]
 
-    office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  ipv6 source auto grace 60")
+    office.frr.change(f"uplink {CHARTER.name}", "ipv6 source auto grace 60")
     which = f"uplink {CHARTER.name} {delegated}"
     office.frr.vtysh(f"multihome prefix add {which} preferred 100 valid 200")
     lab.router.ip("address", "add", address, "dev", plan.LAN_INTERFACE, "nodad")
@@ -276,7 +276,7 @@ def test_a_delegated_prefix_is_told_until_it_ends(lab, office, host, healthy, du
         wait_for(lambda: host.addresses().get(own) is False, what="its address is deprecated")
     finally:
         lab.router.ip("address", "del", address, "dev", plan.LAN_INTERFACE)
-        office.frr.configure(f"router multihome\n uplink {CHARTER.name}\n  no ipv6 source auto")
+        office.frr.change(f"uplink {CHARTER.name}", "no ipv6 source auto")
 
 
 def test_another_advertiser_on_the_router_is_noticed(lab, office, host, healthy):

@@ -12,7 +12,7 @@ MASK = 0x3F000000
 
 @pytest.fixture(scope="module", params=["module", "stock"])
 def office(lab, request):
-    with running_office(lab, request.param == "module") as driver:
+    with running_office(lab, with_module=request.param == "module") as driver:
         yield driver
 
 

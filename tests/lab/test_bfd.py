@@ -37,8 +37,7 @@ def office(lab):
 
 
 def lines(office, uplink):
-    text = office.frr.vtysh(f"show multihome uplink {uplink} json")
-    return json.loads(text)["uplinks"][0]["lines"]
+    return office.frr.shown(f"uplink {uplink}")["uplinks"][0]["lines"]
 
 
 def wait_for_sessions(office, state, timeout, what):
@@ -109,7 +108,7 @@ def test_sessions_outlive_zebra_and_end_with_the_configuration(lab, office):
     # bfdd, too, has to find zebra again; what is said before that is lost on it.
     wait_for(lambda: asked_for(office) >= asked + 4, 60, "all sessions have been asked for again")
     wait_for_sessions(office, "up", 30, "both sessions are up again")
-    office.frr.configure("router multihome\n uplink charter\n  no bfd\n exit\nexit")
+    office.frr.change("uplink charter", "no bfd")
     wait_for_sessions(office, "", 5, "no session")
 
     def no_peers():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """multihomed as a daemon of FRR: signals, privileges, options, its own configuration file."""
 
-import json
 import pathlib
 import signal
 import socket
@@ -30,8 +29,7 @@ def status(pid):
 
 
 def uplinks(frr):
-    overview = json.loads(frr.vtysh("show multihome json"))
-    return sorted({line["uplink"] for line in overview["lines"]})
+    return sorted({line["uplink"] for line in frr.shown()["lines"]})
 
 
 def terminations(frr):

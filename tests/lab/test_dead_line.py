@@ -26,36 +26,30 @@ def office(lab):
 
 @pytest.mark.parametrize("fault", [SILENT, BLACKHOLE, CABLE])
 @pytest.mark.parametrize("role,dead,alive,target", PEOPLE)
-def test_connections_of_a_dead_line_fail_at_once(lab, office, role, dead, alive, target, fault):
+def test_connections_of_a_dead_line_fail_at_once(
+    lab, office, traffic, role, dead, alive, target, fault
+):
     office.forgive(CHARTER)  # the test before this one broke it, perhaps in the other family
     office.wait_up()
-    lab.reset_counters()
-    flow = Flow(lab, "tcp", target, role=role, bind=dead, name="bound")
-    other = Flow(lab, "tcp", target, role=role, bind=alive, name="other")
-    moving = Flow(lab, "udp", plan.INTERNET4, name="moving")
-    new = Connector(lab, target, role=role, bind=dead, timeout_ms=3000, name="new")
-    meters = [flow, other, moving, new]
-    try:
-        for meter in meters[:3]:
-            meter.wait_flowing()
-        new.wait_working()
-        broken = lab.break_line(CHARTER, fault)
-        wait_for(lambda: flow.refresh() or flow.broken, what="the connection is reset")
-        assert flow.broken[1] == errno.ECONNRESET
-        assert flow.broken[0] - broken.at < 3e9
-        wait_for(lambda: refused(new, broken.at), what="new connections are refused")
-        told = now_ns()
-        moving.wait_flowing(told)
-        other.wait_flowing(told)
-        assert not other.broken
-        lab.heal(CHARTER)
-        new.wait_working(now_ns(), timeout=20)
-        assert not other.broken
-        assert lab.spoofed() == {}
-    finally:
-        lab.heal(CHARTER)
-        for meter in meters:
-            meter.stop()
+    flow = traffic(Flow, "tcp", target, role=role, bind=dead, name="bound")
+    other = traffic(Flow, "tcp", target, role=role, bind=alive, name="other")
+    moving = traffic(Flow, "udp", plan.INTERNET4, name="moving")
+    new = traffic(Connector, target, role=role, bind=dead, timeout_ms=3000, name="new")
+    for meter in (flow, other, moving):
+        meter.wait_flowing()
+    new.wait_working()
+    broken = lab.break_line(CHARTER, fault)
+    wait_for(lambda: flow.refresh() or flow.broken, what="the connection is reset")
+    assert flow.broken[1] == errno.ECONNRESET
+    assert flow.broken[0] - broken.at < 3e9
+    wait_for(lambda: refused(new, broken.at), what="new connections are refused")
+    told = now_ns()
+    moving.wait_flowing(told)
+    other.wait_flowing(told)
+    assert not other.broken
+    lab.heal(CHARTER)
+    new.wait_working(now_ns(), timeout=20)
+    assert not other.broken
 
 
 def test_a_line_that_lost_its_cable_unwatched_has_no_way_out(lab, office):
@@ -64,11 +58,8 @@ def test_a_line_that_lost_its_cable_unwatched_has_no_way_out(lab, office):
     office.wait_up()
 
     def ways_out():
-        return [
-            [route.get("type", UNICAST) for route in Kernel(lab.router).routes(family, 1001)
-             if route["dst"] == "default"]
-            for family in (4, 6)
-        ]  # fmt: skip
+        routes = [Kernel(lab.router).routes(family, 1001) for family in (4, 6)]
+        return [[r.get("type", UNICAST) for r in each if r["dst"] == "default"] for each in routes]
 
     assert ways_out() == [[UNICAST], [UNICAST]]
     office.frr.kill("multihomed")
@@ -76,8 +67,8 @@ def test_a_line_that_lost_its_cable_unwatched_has_no_way_out(lab, office):
     wait_for(lambda: ways_out() == [[], []], what="the kernel has dropped both defaults")
     office.frr.restart("multihomed")
     office.frr.load(drivers.office_configuration(lab, ["probe stable-for 300"]))
-    wait_for(lambda: ways_out() == [[UNREACHABLE], [UNREACHABLE]], 20,
-             what="both are unreachable")  # fmt: skip
+    dead = [[UNREACHABLE], [UNREACHABLE]]
+    wait_for(lambda: ways_out() == dead, 20, what="both are unreachable")
     lab.heal(CHARTER)
     office.wait_up()
     wait_for(lambda: ways_out() == [[UNICAST], [UNICAST]], what="both lead out again")

@@ -7,14 +7,14 @@ MULTIHOME_RENEWALS says how often the prefix changes (20).
 
 import errno
 import ipaddress
-import json
 import os
 import statistics
 
 import pytest
 
-from . import Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import Connector, Flow, drivers, now_ns, plan, wait_for
 from .kernel import Kernel
+from .trial import running_office
 
 CHARTER, ATT = plan.LINES
 RENEWALS = int(os.environ.get("MULTIHOME_RENEWALS", "20"))
@@ -30,15 +30,12 @@ def configuration(lab):
 
 @pytest.fixture(scope="module")
 def office(lab):
-    lan = [("lan", "eth0", f"{HOSTS[1]}/64"),
-           ("router", plan.LAN_INTERFACE, f"{ipaddress.ip_network(HALVES[1])[1]}/64")]  # fmt: skip
+    own = f"{ipaddress.ip_network(HALVES[1])[1]}/64"
+    lan = [("lan", "eth0", f"{HOSTS[1]}/64"), ("router", plan.LAN_INTERFACE, own)]
     for role, interface, address in lan:
         lab[role].ip("addr", "add", address, "dev", interface, "nodad")
-    driver = drivers.Multihomed(configuration=configuration(lab)).start(lab)
-    server = Server(lab)
-    yield driver
-    server.stop()
-    driver.stop()
+    with running_office(lab, configuration=configuration(lab)) as driver:
+        yield driver
     for role, interface, address in lan:
         lab[role].ip("addr", "del", address, "dev", interface)
 
@@ -49,11 +46,11 @@ def hook(office, verb, prefix, *words):
 
 
 def set_grace(office, seconds):
-    office.frr.configure(f"router multihome\nuplink charter\nipv6 source auto grace {seconds}")
+    office.frr.change("uplink charter", f"ipv6 source auto grace {seconds}")
 
 
 def known(office):
-    uplinks = json.loads(office.frr.vtysh("show multihome uplink charter json"))["uplinks"]
+    uplinks = office.frr.shown("uplink charter")["uplinks"]
     line = next(detail for detail in uplinks[0]["lines"] if detail["line"]["family"] == "ipv6")
     return {each["prefix"]: each["phase"] for each in line["delegated"]}
 
@@ -66,8 +63,8 @@ def rules_from(lab, prefix):
 
 def flows_from(lab, prefix):
     network = ipaddress.ip_network(prefix)
-    return [flow for flow in Kernel(lab.router).conntrack(6)
-            if ipaddress.ip_address(flow["original"]["src"]) in network]  # fmt: skip
+    flows = Kernel(lab.router).conntrack(6)
+    return [flow for flow in flows if ipaddress.ip_address(flow["original"]["src"]) in network]
 
 
 def test_a_prefix_is_the_lines_as_long_as_it_is_delegated_and_for_its_grace(lab, office):
@@ -84,8 +81,8 @@ def test_a_prefix_is_the_lines_as_long_as_it_is_delegated_and_for_its_grace(lab,
     wait_for(lambda: known(office) == {HALVES[0]: "gone"}, what="its grace is over")
     wait_for(lambda: flow.refresh() or flow.broken, what="the connection is reset")
     assert flow.broken[1] == errno.ECONNRESET
-    wait_for(lambda: not rules_from(lab, HALVES[0]) and not flows_from(lab, HALVES[0]),
-             what="nothing is left of the prefix")  # fmt: skip
+    wait_for(lambda: not rules_from(lab, HALVES[0]), what="no rule is left")
+    wait_for(lambda: not flows_from(lab, HALVES[0]), what="no flow is left")
     flow.stop()
     assert lab.spoofed() == {}
 

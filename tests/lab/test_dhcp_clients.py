@@ -15,13 +15,13 @@ import statistics
 
 import pytest
 
-from . import Connector, Flow, Server, drivers, now_ns, plan, wait_for
+from . import Connector, Flow, drivers, now_ns, plan, wait_for
 from .dhcp import Dhclient, Dhcpcd, Dhcpcd6, Dhcpd6, DhcpServer, Udhcpc
 from .kernel import Kernel
 from .test_delegated import HALVES, HOSTS, flows_from, rules_from
 from .test_delegated import known as phases
 from .test_learned import LEASES, details, flows_of, steering
-from .trial import begins_by
+from .trial import begins_by, running_office
 from .waiting import Timeout, stays
 
 CHARTER, ATT = plan.LINES
@@ -43,12 +43,8 @@ def office(lab):
     text = text.replace(f"ip nat source {CHARTER.router4}", "ip nat masquerade")
     for line in plan.LINES:  # of both: then only the hook tells whose a prefix is
         text = text.replace(f"ipv6 source {line.delegated6}", AUTO)
-    # charter has no address yet
-    driver = drivers.Multihomed(configuration=text, waits=False).start(lab)
-    server = Server(lab)
-    yield driver
-    server.stop()
-    driver.stop()
+    with running_office(lab, configuration=text, waits=False) as driver:  # charter has no address
+        yield driver
     lab["lan"].ip("addr", "del", f"{HOSTS[1]}/64", "dev", "eth0")
     lab.router.ip("addr", "add", f"{CHARTER.lan6[1]}/64", "dev", plan.LAN_INTERFACE, "nodad")
     lab.router.ip("addr", "replace", f"{CHARTER.router4}/29", "dev", CHARTER.interface)
@@ -77,6 +73,17 @@ def holds(lab, address):
     return json.loads(lab.router.ip("-j", "addr", "show", "to", address))
 
 
+def held_by(kernel):
+    """Rules, routes and sets as text."""
+    return json.dumps(steering(kernel) + kernel.nft())
+
+
+def when_known(lab, address):
+    """Wait until the router's kernel knows the address; returns when that is seen."""
+    wait_for(lambda: holds(lab, address), 30, what=f"{address} is there", interval=0.002)
+    return now_ns()
+
+
 def record(record_property, name, gaps):
     figure = f"{name}: {statistics.median(gaps):.0f} (to {max(gaps):.0f}; {len(gaps)} times)"
     record_property("traffic_back_ms", figure)
@@ -97,9 +104,7 @@ def test_a_real_client_gets_another_lease(lab, office, server, client, new, reco
         lasting.wait_flowing()
         server.offer(*lease)
         client.renew()
-        wait_for(lambda: holds(lab, lease[1]), 30, what="the kernel has the new address",
-                 interval=0.002)  # fmt: skip
-        known = now_ns()
+        known = when_known(lab, lease[1])
 
         def by_the_new_one():
             return [stands for _, stands, source in new.successes(known) if source == lease[1]]
@@ -109,8 +114,7 @@ def test_a_real_client_gets_another_lease(lab, office, server, client, new, reco
         lasting.wait_flowing(known)
         wait_for(lambda: not holds(lab, old[1]), what="the old address is gone")
         wait_for(lambda: not flows_of(kernel, old[1]), what="old flows are cut")
-        wait_for(lambda: old[1] not in json.dumps(steering(kernel) + kernel.nft()),
-                 what="no rule, route or set has the old address")  # fmt: skip
+        wait_for(lambda: old[1] not in held_by(kernel), what="nothing has the old address")
         lasting.stop()
         office.forgive(CHARTER)
         begins_by(new, CHARTER)
@@ -163,9 +167,7 @@ def test_a_real_client_is_delegated_another_prefix(lab, office, server6, client6
         assert flows_from(lab, HALVES[old])
         server6.offer(HALVES[fresh])
         client6.renew()
-        wait_for(lambda half=HALVES[fresh]: holds(lab, router6(half)), 30,
-                 what="the kernel has the new address", interval=0.002)  # fmt: skip
-        known = now_ns()
+        known = when_known(lab, router6(HALVES[fresh]))
         new.wait_working(known)
         gaps.append((min(stands for _, stands, _ in new.successes(known)) - known) / 1e6)
         now = {HALVES[old]: "gone", HALVES[fresh]: "current"}
@@ -190,7 +192,7 @@ def test_who_still_uses_the_old_prefix_is_told(lab, server6, client6):
         flow.wait_flowing()
         server6.offer(HALVES[1])
         client6.renew()
-        wait_for(lambda: holds(lab, router6(HALVES[1])), 30, what="another prefix")
+        when_known(lab, router6(HALVES[1]))
     except Timeout as failure:
         raise RuntimeError("the prefix did not change") from failure
     try:
@@ -225,10 +227,10 @@ def test_without_the_hook_one_line_takes_what_dhcpcd_makes_unreachable(
     client = Dhcpcd6(lab, tmp_path, office.frr, hook=False)
     client.start()
     try:
-        wait_for(lambda: holds(lab, router6(HALVES[0])), 30, what="a prefix is delegated")
+        when_known(lab, router6(HALVES[0]))
         stays(lambda: not rules_from(lab, HALVES[0]), 0.5, "it is nobody's: two lines have `auto`")
-        office.frr.configure(f"router multihome\nuplink att\nno {AUTO}")
+        office.frr.change("uplink att", f"no {AUTO}")
         wait_for(lambda: rules_from(lab, HALVES[0]), what="it is the line's")
     finally:
         client.stop()
-        office.frr.configure(f"router multihome\nuplink att\n{AUTO}")
+        office.frr.change("uplink att", AUTO)

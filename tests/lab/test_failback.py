@@ -4,7 +4,6 @@
 MULTIHOME_RETURNS says how often the line returns (20).
 """
 
-import json
 import os
 
 import pytest
@@ -32,17 +31,13 @@ def office(lab):
     inside.stop()
 
 
-def configure(office, *words):
-    office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
-
-
 def forgive_all(office):
     for line in plan.LINES:
         office.forgive(line)
 
 
 def states(office, *families):
-    lines = json.loads(office.frr.vtysh("show multihome json"))["lines"]
+    lines = office.frr.shown()["lines"]
     return {line["state"] for line in lines if not families or line["family"] in families}
 
 
@@ -51,20 +46,30 @@ def return_charter(lab, new):
     return begins_by(new, CHARTER)
 
 
-def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
+def asked_by_att(traffic, name):
+    """A connection from outside, which is forwarded to the LAN's server."""
+    return traffic(Flow, "tcp", ATT.router4, role="internet", port=FORWARDED, name=name)
+
+
+def wait_until_moved(flow, timeout=10):
+    def has_moved():
+        return lines_of(flow, now_ns() - 200_000_000) == {CHARTER}
+
+    wait_for(has_moved, timeout, what=f"{flow.name} has moved")
+
+
+def test_nobody_on_the_other_line_notices_the_return(lab, office, new, traffic):
     """NATed UDP and TCP, IPv6, a forwarded connection: all on att while charter comes and goes."""
     lose_cable(lab, office, new)
     flows = {
-        "NATed UDP": Flow(lab, "udp", plan.INTERNET4, name="udp4"),
-        "NATed TCP": Flow(lab, "tcp", plan.INTERNET4, name="tcp4"),
-        "IPv6 TCP": Flow(lab, "tcp", plan.INTERNET6, bind=ATT.lan_host6(), name="tcp6"),
-        "forwarded TCP": Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED,
-                              name="inbound"),  # fmt: skip
+        "NATed UDP": traffic(Flow, "udp", plan.INTERNET4, name="udp4"),
+        "NATed TCP": traffic(Flow, "tcp", plan.INTERNET4, name="tcp4"),
+        "IPv6 TCP": traffic(Flow, "tcp", plan.INTERNET6, bind=ATT.lan_host6(), name="tcp6"),
+        "forwarded TCP": asked_by_att(traffic, "inbound"),
     }
     begun = now_ns()
     for flow in flows.values():
         flow.wait_flowing(begun)
-    lab.reset_counters()
     for _ in range(RETURNS):
         return_charter(lab, new)
         lose_cable(lab, office, new)
@@ -81,18 +86,15 @@ def test_nobody_on_the_other_line_notices_the_return(lab, office, new):
     skipped = sum(ticks for time, ticks in udp.late if sent[0] <= time <= sent[-1])
     missing = round((sent[-1] - sent[0]) / 2_000_000) + 1 - skipped - len(sent)
     assert abs(missing) <= 2, f"{missing} of {len(sent)} echoes are missing"
-    assert lab.spoofed() == {}
-    for flow in flows.values():
-        flow.stop()
 
 
-def test_when_all_lines_were_deaf_flows_wait_for_theirs(lab, office, new):
+def test_when_all_lines_were_deaf_flows_wait_for_theirs(lab, office, new, traffic):
     """The line that answers first carries what is new; the other's flows live on when it does."""
     for _ in range(DEAF):
         forgive_all(office)
         office.wait_up()
         begins_by(new, CHARTER)
-        flow = Flow(lab, "tcp", plan.INTERNET4, name="deaf")
+        flow = traffic(Flow, "tcp", plan.INTERNET4, name="deaf")
         flow.wait_flowing()
         for line in plan.LINES:
             lab.break_line(line, BLACKHOLE)
@@ -105,74 +107,67 @@ def test_when_all_lines_were_deaf_flows_wait_for_theirs(lab, office, new):
     forgive_all(office)
 
 
-def test_what_shall_move_moves_and_the_rest_stays(lab, office, new):
-    configure(office, f"failback now match udp port {PORT}")
+def test_what_shall_move_moves_and_the_rest_stays(lab, office, new, traffic):
+    office.frr.change(f"failback now match udp port {PORT}")
     lose_cable(lab, office, new)
-    udp = Flow(lab, "udp", plan.INTERNET4, name="phone")
-    tcp = Flow(lab, "tcp", plan.INTERNET4, name="download")
-    inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="asked")
+    udp = traffic(Flow, "udp", plan.INTERNET4, name="phone")
+    tcp = traffic(Flow, "tcp", plan.INTERNET4, name="download")
+    inbound = asked_by_att(traffic, "asked")
     for flow in (udp, tcp, inbound):
         flow.wait_flowing()
-    returned = return_charter(lab, new)
-    wait_for(lambda: lines_of(udp, returned) and lines_of(udp, now_ns() - 200_000_000) == {CHARTER},
-             what="the telephone has moved")  # fmt: skip
+    return_charter(lab, new)
+    wait_until_moved(udp)
     moved = now_ns()
     for flow in (tcp, inbound):
         flow.wait_flowing(moved)
         assert not flow.broken
     assert lines_of(tcp, moved) == {ATT}
-    for flow in (udp, tcp, inbound):
-        flow.stop()
-    configure(office, f"no failback now match udp port {PORT}")
+    office.frr.change(f"no failback now match udp port {PORT}")
 
 
-def test_now_moves_everything_that_can(lab, office, new):
-    configure(office, "failback now")
+def test_now_moves_everything_that_can(lab, office, new, traffic):
+    office.frr.change("failback now")
     lose_cable(lab, office, new)
-    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-now")
-    inbound = Flow(lab, "tcp", ATT.router4, role="internet", port=FORWARDED, name="in-now")
+    udp = traffic(Flow, "udp", plan.INTERNET4, name="udp-now")
+    inbound = asked_by_att(traffic, "in-now")
     for flow in (udp, inbound):
         flow.wait_flowing()
     return_charter(lab, new)
-    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, what="UDP has moved")
+    wait_until_moved(udp)
     inbound.wait_flowing(now_ns())
     assert not inbound.broken, "its address is att's: it cannot move"
-    for flow in (udp, inbound):
-        flow.stop()
-    configure(office, "no failback")
+    office.frr.change("no failback")
 
 
-def test_draining_ends_at_the_deadline(lab, office, new):
-    configure(office, "failback drain deadline 2")
+def test_draining_ends_at_the_deadline(lab, office, new, traffic):
+    office.frr.change("failback drain deadline 2")
     lose_cable(lab, office, new)
-    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-drain")
+    udp = traffic(Flow, "udp", plan.INTERNET4, name="udp-drain")
     udp.wait_flowing()
     returned = return_charter(lab, new)
-    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, what="UDP has moved")
+    wait_until_moved(udp)
     stayed = [r for r in udp.replies if r.received > returned and plan.line_of(r.source) is ATT]
     assert stayed and stayed[-1].received - returned > 500_000_000, "it stayed for a while"
-    udp.stop()
-    configure(office, "no failback")
+    office.frr.change("no failback")
 
 
-def test_the_deadline_outlives_the_daemon(lab, office, new):
-    configure(office, "failback drain deadline 6")
+def test_the_deadline_outlives_the_daemon(lab, office, new, traffic):
+    office.frr.change("failback drain deadline 6")
     lose_cable(lab, office, new)
-    udp = Flow(lab, "udp", plan.INTERNET4, name="udp-crash")
+    udp = traffic(Flow, "udp", plan.INTERNET4, name="udp-crash")
     udp.wait_flowing()
     returned = return_charter(lab, new)
     office.frr.kill("multihomed")
     office.frr.restart("multihomed")
     office.frr.load(drivers.office_configuration(lab, ["probe stable-for 300"]))
-    configure(office, "failback drain deadline 6")
+    office.frr.change("failback drain deadline 6")
     assert lines_of(udp, returned) == {ATT}
-    wait_for(lambda: lines_of(udp, now_ns() - 200_000_000) == {CHARTER}, 15, what="UDP has moved")
-    udp.stop()
-    configure(office, "no failback")
+    wait_until_moved(udp, 15)
+    office.frr.change("no failback")
 
 
 def test_never_waits_for_the_present_line_to_fail(lab, office, new):
-    configure(office, "failback never")
+    office.frr.change("failback never")
     lose_cable(lab, office, new)
     lab.heal(CHARTER)
 
@@ -180,7 +175,7 @@ def test_never_waits_for_the_present_line_to_fail(lab, office, new):
     assert lines_of_new(new) == {ATT}
     office.frr.vtysh("clear multihome failback")
     begins_by(new, CHARTER)
-    configure(office, "no failback")
+    office.frr.change("no failback")
 
 
 def lines_of_new(new):
@@ -189,13 +184,12 @@ def lines_of_new(new):
     return {plan.line_of(source) for _, _, source in new.successes(since)}
 
 
-def test_a_line_on_standby_carries_only_what_it_has(lab, office, new):
-    flow = Flow(lab, "tcp", plan.INTERNET4, name="on-charter")
+def test_a_line_on_standby_carries_only_what_it_has(lab, office, new, traffic):
+    flow = traffic(Flow, "tcp", plan.INTERNET4, name="on-charter")
     flow.wait_flowing()
-    configure(office, f"uplink {CHARTER.name}", " standby")
+    office.frr.change(f"uplink {CHARTER.name}", "standby")
     moved = begins_by(new, ATT)
     flow.wait_flowing(moved)
     assert not flow.broken and lines_of(flow, moved) == {CHARTER}
-    configure(office, f"uplink {CHARTER.name}", " no standby")
+    office.frr.change(f"uplink {CHARTER.name}", "no standby")
     begins_by(new, CHARTER)
-    flow.stop()

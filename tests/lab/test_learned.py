@@ -11,9 +11,9 @@ import statistics
 
 import pytest
 
-from . import BLACKHOLE, Flow, Server, drivers, now_ns, plan, wait_for
+from . import BLACKHOLE, Flow, drivers, now_ns, plan, wait_for
 from .kernel import Kernel
-from .trial import begins_by
+from .trial import begins_by, running_office
 
 CHARTER, ATT = plan.LINES
 RENEWALS = int(os.environ.get("MULTIHOME_RENEWALS", "20"))
@@ -32,36 +32,30 @@ def configuration(lab):
 
 def clients_defaults(lab, verb):
     for metric, line in enumerate(lab.lines, 100):
-        lab.router.ip(*f"route {verb} default via {line.gateway4} dev {line.interface} "
-                      f"proto dhcp metric {metric}".split())  # fmt: skip
-        lab.router.ip(*f"-6 route {verb} default via fe80::1 dev {line.interface} "
-                      f"proto ra metric {metric + 900}".split())  # fmt: skip
+        for route in (
+            f"-4 route {verb} default via {line.gateway4} proto dhcp metric {metric}",
+            f"-6 route {verb} default via fe80::1 proto ra metric {metric + 900}",
+        ):
+            lab.router.ip(*route.split(), "dev", line.interface)
 
 
 @pytest.fixture(scope="module")
 def office(lab):
     clients_defaults(lab, "add")
     lab.provider(CHARTER).ip("addr", "add", f"{LEASES[1][0]}/29", "dev", "cust")
-    driver = drivers.Multihomed(configuration=configuration(lab)).start(lab)
-    server = Server(lab)
-    yield driver
-    server.stop()
-    driver.stop()
+    with running_office(lab, configuration=configuration(lab)) as driver:
+        yield driver
     clients_defaults(lab, "del")
     lab.provider(CHARTER).ip("addr", "del", f"{LEASES[1][0]}/29", "dev", "cust")
 
 
-def overview(office):
-    return json.loads(office.frr.vtysh("show multihome json"))
-
-
 def leaves_by(office):
-    return {way["family"]: [exit["uplink"] for exit in way["leaves_by"]]
-            for way in overview(office)["ways"]}  # fmt: skip
+    ways = office.frr.shown()["ways"]
+    return {way["family"]: [exit["uplink"] for exit in way["leaves_by"]] for way in ways}
 
 
 def details(office, line):
-    uplinks = json.loads(office.frr.vtysh(f"show multihome uplink {line.name} json"))["uplinks"]
+    uplinks = office.frr.shown(f"uplink {line.name}")["uplinks"]
     return {detail["line"]["family"]: detail for detail in uplinks[0]["lines"]}
 
 
@@ -82,7 +76,7 @@ def test_the_clients_default_does_not_hold_traffic_on_a_dead_line(lab, office, n
     begins_by(new, ATT)
     assert Kernel(lab.router).routes(4, "main")[0]["dev"] == CHARTER.interface
     wait_for(lambda: leaves_by(office) == {"ipv4": ["att"], "ipv6": ["att"]})
-    for way in overview(office)["ways"]:
+    for way in office.frr.shown()["ways"]:
         assert way["foreign_default"]["uplink"] == "charter"
         assert way["foreign_default_passed_over"] is True
     assert "is passed over" in office.frr.vtysh("show multihome")
@@ -120,7 +114,7 @@ def test_a_new_lease_is_followed(lab, office, new, record_property):
     """The only line there is gets another address and gateway, again and again."""
     kernel = Kernel(lab.router)
     before = steering(kernel)
-    office.frr.configure("router multihome\nuplink att\nshutdown")
+    office.frr.change("uplink att", "shutdown")
     begins_by(new, CHARTER)
     lab.reset_counters()
     gaps = []
@@ -138,7 +132,7 @@ def test_a_new_lease_is_followed(lab, office, new, record_property):
     finally:
         if json.loads(lab.router.ip("-j", "-4", "addr", "show", "to", f"{LEASES[1][1]}/32")):
             renew(lab, LEASES[1], LEASES[0])
-        office.frr.configure("router multihome\nuplink att\nno shutdown")
+        office.frr.change("uplink att", "no shutdown")
     wait_for(lambda: steering(kernel) == before, what="all is as it was")
     record_property("traffic_back_ms", f"{statistics.median(gaps):.0f} (to {max(gaps):.0f})")
     assert max(gaps) < 1000, gaps
@@ -155,5 +149,5 @@ def steering(kernel):
 
 def flows_of(kernel, address):
     """What is translated to this address; the router's own probes are not."""
-    return [flow for flow in kernel.conntrack(4)
-            if flow["reply"]["dst"] == address != flow["original"]["src"]]  # fmt: skip
+    flows = kernel.conntrack(4)
+    return [flow for flow in flows if flow["reply"]["dst"] == address != flow["original"]["src"]]

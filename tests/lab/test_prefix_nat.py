@@ -7,7 +7,6 @@ the host's own part, and what comes in for it by a line is answered by the same.
 
 import errno
 import ipaddress
-import json
 import socket
 
 import pytest
@@ -30,30 +29,22 @@ def outside(prefix, inside=plan.LAN6_HOST):
     return str(ipaddress.ip_network(prefix)[host])
 
 
-def configure(office, *words):
-    office.frr.configure("\n".join(["router multihome", *(f" {word}" for word in words), "exit"]))
-
-
 @pytest.fixture(scope="module")
 def office(lab):
     with running_office(lab) as driver:
-        configure(driver, "internal fd5a:1b2c:3d4e::/48", *(
-            word for line in plan.LINES for word in (
-                f"uplink {line.name}",
-                f" ipv6 nat prefix {OUTSIDE[line.name]} inside {INSIDE}",
-                "exit",
-            )
-        ))  # fmt: skip
-        wait_for(lambda: shown(driver, "nat")["state"] == "installed", what="the prefixes stand")
+        driver.frr.change("internal fd5a:1b2c:3d4e::/48")
+        for name, prefix in OUTSIDE.items():
+            driver.frr.change(f"uplink {name}", f"ipv6 nat prefix {prefix} inside {INSIDE}")
+        wait_for(lambda: driver.frr.shown("nat")["state"] == "installed", what="the prefixes stand")
         yield driver
-
-
-def shown(office, what):
-    return json.loads(office.frr.vtysh(f"show multihome {what} json"))
 
 
 def from_inside(traffic, kind="udp", **options):
     return traffic(Flow, kind, plan.INTERNET6, bind=plan.LAN6_HOST, **options)
+
+
+def from_outside(traffic, kind, to, name):
+    return traffic(Flow, kind, to, role="internet", port=SERVED, name=f"{kind}-to-{name}")
 
 
 def back_on_charter(lab, traffic):
@@ -66,7 +57,7 @@ def test_the_host_part_of_an_address_is_kept(office, traffic, kind):
     flow = from_inside(traffic, kind, name=f"out-{kind}")
     flow.wait_flowing()
     assert set(flow.sources()) == {outside(OUTSIDE["charter"])}
-    flows = shown(office, "conntrack uplink charter")
+    flows = office.frr.shown("conntrack uplink charter")
     assert outside(OUTSIDE["charter"]) in {entry["translated_to"] for entry in flows["flows"]}
 
 
@@ -75,8 +66,7 @@ def test_a_host_is_reached_by_every_line_and_answers_by_the_same(lab, traffic):
     try:
         for kind in ("tcp", "udp"):
             for line in (ATT, CHARTER):
-                asked = traffic(Flow, kind, outside(OUTSIDE[line.name]), role="internet",
-                                port=SERVED, name=f"in-{kind}-{line.name}")  # fmt: skip
+                asked = from_outside(traffic, kind, outside(OUTSIDE[line.name]), line.name)
                 asked.wait_flowing()
                 assert not asked.broken
     finally:
@@ -89,7 +79,7 @@ def test_the_routers_own_packets_keep_their_address(lab, office, traffic):
     lab.router.ip("address", "add", f"{own}/128", "dev", plan.LAN_INTERFACE, "nodad")
     server = Server(lab, role="router", addresses=[own], port=SERVED, name="router-serves")
     try:
-        asked = traffic(Flow, "tcp", own, role="internet", port=SERVED, name="to-router")
+        asked = from_outside(traffic, "tcp", own, "router")
         asked.wait_flowing()
         asking = traffic(Flow, "udp", plan.INTERNET6, role="router", bind=own, name="from-router")
         asking.wait_flowing()
@@ -110,9 +100,8 @@ def test_flows_fail_over_as_those_of_ipv4_do(lab, office, traffic, fault):
     broken = lab.break_line(CHARTER, fault)
     for flow in (six, four):
         wait_for(lambda flow=flow: ATT in lines_of(flow, broken.at), what=f"{flow.name} has moved")
-    assert set(six.sources(broken.at + 1_000_000)) <= {
-        outside(OUTSIDE["charter"]), outside(OUTSIDE["att"])
-    }  # fmt: skip
+    ours = {outside(prefix) for prefix in OUTSIDE.values()}
+    assert set(six.sources(broken.at + 1_000_000)) <= ours
     moved = begins_by(new, ATT)
     gaps = six.gap(broken.at, moved), four.gap(broken.at, moved)
     print(f"{fault}: silent for {gaps[0]} (IPv6), {gaps[1]} (IPv4)")
@@ -132,28 +121,31 @@ def test_another_prefix_is_for_what_begins_now_and_a_lost_one_for_all(lab, offic
     back_on_charter(lab, traffic)
     old = from_inside(traffic, name="old")
     old.wait_flowing()
-    configure(office, "uplink charter", f" ipv6 nat prefix {NEXT} inside {INSIDE}", "exit")
+    office.frr.change("uplink charter", f"ipv6 nat prefix {NEXT} inside {INSIDE}")
+    sources = [f"ipv6 source {part}" for part in (NEXT, "2001:db8:100:20::/60")]
     try:
-        wait_for(lambda: NEXT in str(shown(office, "nat")), what="the next prefix is wanted")
+        wait_for(lambda: NEXT in str(office.frr.shown("nat")), what="the next prefix is wanted")
         fresh = from_inside(traffic, name="fresh")
         fresh.wait_flowing()
         assert set(fresh.sources()) == {outside(NEXT)}
         at = now_ns()
         old.wait_flowing(at)
         assert set(old.sources(at)) == {outside(OUTSIDE["charter"])}
-        sources = [f" ipv6 source {part}" for part in (NEXT, "2001:db8:100:20::/60")]
-        configure(office, "uplink charter", *sources, "exit")
+        office.frr.change("uplink charter", *sources)
         lost = now_ns()
-        configure(office, "uplink charter", f" no ipv6 source {CHARTER.delegated6}", "exit")
+        office.frr.change("uplink charter", f"no ipv6 source {CHARTER.delegated6}")
         wait_for(lambda: outside(NEXT) in old.sources(lost), what="the old flow begins anew")
         took = old.gap(lost)
         print(f"renumbered: silent for {took}")
         assert took.ms < 1000
         assert lines_of(old, now_ns() - 50_000_000) == {CHARTER}
     finally:
-        configure(office, "uplink charter", f" ipv6 source {CHARTER.delegated6}",
-                  f" no ipv6 source {NEXT}", " no ipv6 source 2001:db8:100:20::/60",
-                  f" ipv6 nat prefix {OUTSIDE['charter']} inside {INSIDE}", "exit")  # fmt: skip
+        office.frr.change(
+            "uplink charter",
+            f"ipv6 source {CHARTER.delegated6}",
+            *(f"no {source}" for source in sources),
+            f"ipv6 nat prefix {OUTSIDE['charter']} inside {INSIDE}",
+        )
 
 
 def test_the_rest_is_stopped_unless_masquerade_is_for_it(lab, office, traffic):
@@ -162,7 +154,7 @@ def test_the_rest_is_stopped_unless_masquerade_is_for_it(lab, office, traffic):
     new = traffic(Connector, plan.INTERNET6, bind=plan.INNER6_HOST, name="inner")
     wait_for(lambda: dropped(office) > before, what="the guard has stopped it")
     assert not new.successes()
-    configure(office, "uplink charter", " ipv6 nat masquerade", "exit")
+    office.frr.change("uplink charter", "ipv6 nat masquerade")
     try:
         new.wait_working()
         assert {source for _, _, source in new.successes()} == {CHARTER.router6}
@@ -170,13 +162,13 @@ def test_the_rest_is_stopped_unless_masquerade_is_for_it(lab, office, traffic):
         flow.wait_flowing()
         assert set(flow.sources()) == {outside(OUTSIDE["charter"])}
     finally:
-        configure(office, "uplink charter", " no ipv6 nat masquerade", "exit")
+        office.frr.change("uplink charter", "no ipv6 nat masquerade")
 
 
 def dropped(office):
-    lines = shown(office, "nat")["lines"]
-    return next(line["dropped"]["packets"] for line in lines
-                if (line["uplink"], line["family"]) == ("charter", "ipv6"))  # fmt: skip
+    lines = office.frr.shown("nat")["lines"]
+    [line] = [each for each in lines if (each["uplink"], each["family"]) == ("charter", "ipv6")]
+    return line["dropped"]["packets"]
 
 
 def test_errors_come_back_to_the_host(lab, office, traffic):

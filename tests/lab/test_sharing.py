@@ -106,7 +106,7 @@ class Sharing(Stage):
         """Wait until exactly these lines are in main's defaults and all is in place."""
 
         def carries():
-            overview = json.loads(self.frr.vtysh("show multihome json"))
+            overview = self.frr.shown()
             if not overview.get("settlement", {}).get("settled"):
                 return False
             return all(self.default(family) == lines for family in (4, 6))
@@ -269,10 +269,10 @@ def test_the_kernel_is_as_before_when_nothing_is_shared(per_flow):
     policies = [f"net/ipv{family}/fib_multipath_hash_policy" for family in (4, 6)]
     assert [per_flow.router.read_sysctl(policy) for policy in policies] == ["1", "1"]
     others = [f"uplink line{line}\n shutdown\nexit\n" for line in range(1, lost + 1)]
-    per_flow.frr.configure("router multihome\n" + "".join(others))
+    per_flow.frr.change(*others)
     per_flow.wait_carrying({0})
     assert [per_flow.router.read_sysctl(policy) for policy in policies] == ["0", "0"]
-    per_flow.frr.configure("router multihome\n" + "".join(others).replace("shut", "no shut"))
+    per_flow.frr.change(*(each.replace("shut", "no shut") for each in others))
     per_flow.wait_carrying(set(range(lost + 1)))
     assert [per_flow.router.read_sysctl(policy) for policy in policies] == ["1", "1"]
 

@@ -43,12 +43,10 @@ def begins_by(connector, line):
 
 
 @contextlib.contextmanager
-def running_office(lab, with_module=True):
-    """The driver of an office whose lines come back soon, with the Internet's server."""
-    driver = drivers.Multihomed(
-        with_module=with_module,
-        configuration=drivers.office_configuration(lab, ["probe stable-for 300"]),
-    ).start(lab)
+def running_office(lab, **options):
+    """The driver of an office with the Internet's server; unless told, lines come back soon."""
+    soon = drivers.office_configuration(lab, ["probe stable-for 300"])
+    driver = drivers.Multihomed(**{"configuration": soon, **options}).start(lab)
     server = Server(lab)
     yield driver
     server.stop()
