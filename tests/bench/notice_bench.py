@@ -15,20 +15,16 @@ import argparse
 import json
 import pathlib
 import random
-import statistics
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from failover_bench import spread  # noqa: E402
 from lab import BLACKHOLE, CABLE, SILENT, Lab, drivers, now_ns, plan, wait_for  # noqa: E402
 from lab.trial import Traffic, run_trial  # noqa: E402
 
 _DAY_S = 86_400
-
-
-def spread(values):
-    return f"{statistics.median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
 
 
 def configuration(lab, profile, targets=2):

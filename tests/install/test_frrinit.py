@@ -55,12 +55,9 @@ multihomed_options="  -A 127.0.0.1"
 class Machine:
     def __init__(self, work):
         alone = "unshare -m -n -p -f --mount-proc --kill-child".split()
-        self._holder = subprocess.Popen(
-            [*alone, "bash", "-c", HOLDER, "holder", work, BUILD],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        argv = [*alone, "bash", "-c", HOLDER, "holder", work, BUILD]
+        pipe = subprocess.PIPE
+        self._holder = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
         assert self._holder.stdout.readline() == "ready\n"
         children = pathlib.Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
         self._inside = children.read_text().split()[0]

@@ -31,9 +31,7 @@ def output(*argv, env=None):
 def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("root")
     environment = {**os.environ, "DESTDIR": str(path)}
-    subprocess.run(
-        ["cmake", "--install", BUILD], check=True, capture_output=True, env=environment
-    )
+    subprocess.run(["cmake", "--install", BUILD], check=True, capture_output=True, env=environment)
     return path
 
 
@@ -87,11 +85,7 @@ def test_binaries_find_libfrr_and_nothing_of_the_build(binaries):
 OTHER_FRR = """
 struct info { const char *name, *version, *description; int (*init)(void); };
 struct runtime {
-    struct runtime *next;
-    const struct info *info;
-    void *handle;
-    _Bool done;
-    char *name, *args;
+    struct runtime *next; const struct info *info; void *handle; _Bool done; char *name, *args;
 };
 static const struct info info = {"libfrr", "7.5", "", 0};
 static struct runtime first = {0, &info, 0, 1, 0, 0};

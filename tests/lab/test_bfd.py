@@ -40,31 +40,29 @@ def lines(office, uplink):
     return office.frr.shown(f"uplink {uplink}")["uplinks"][0]["lines"]
 
 
-def wait_for_sessions(office, state, timeout, what):
+def wait_for_both(office, timeout, what, bfd=None, state=None):
+    """Until charter's lines of both families have this, as far as it is given."""
+
+    def is_so(line):
+        return bfd in (None, line["bfd"]) and state in (None, line["line"]["state"])
+
     def are_so():
-        return [line["bfd"] for line in lines(office, "charter")] == [state, state]
+        return [is_so(line) for line in lines(office, "charter")] == [True, True]
 
     wait_for(are_so, timeout, what=what)
 
 
-def wait_for_state(office, state, timeout, what):
-    def is_so():
-        return all(line["line"]["state"] == state for line in lines(office, "charter"))
-
-    wait_for(is_so, timeout, what=what)
-
-
 def test_a_gateway_that_falls_silent_is_noticed_by_bfd(lab, office):
-    wait_for_sessions(office, "up", 20, "both sessions are up")
+    wait_for_both(office, 20, "both sessions are up", bfd="up")
     assert [line["bfd"] for line in lines(office, "att")] == ["pending", "pending"]
     assert all(line["line"]["state"] == "up" for line in lines(office, "att"))
     lab.break_line(CHARTER, SILENT)
-    wait_for_state(office, "down", 5, "charter is down")
+    wait_for_both(office, 5, "charter is down", state="down")
     for line in lines(office, "charter"):
         assert line["line"]["fault"] == "gateway"
         assert "BFD with gateway" in line["line"]["reason"]
     lab.heal(CHARTER)
-    wait_for_state(office, "up", 30, "charter is back")
+    wait_for_both(office, 30, "charter is back", state="up")
 
 
 def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
@@ -90,11 +88,11 @@ def test_without_bfdd_its_last_word_is_worth_nothing(lab, office):
     come_back()
 
     lab.break_line(CHARTER, SILENT)
-    wait_for_state(office, "down", 5, "charter is down")
+    wait_for_both(office, 5, "charter is down", state="down")
     office.frr.kill("bfdd")
     lab.heal(CHARTER)
     wait_for(lambda: has(["pending", "pending"], True), 2, what="bfdd's crash is noticed")
-    wait_for_state(office, "up", 30, "probes have taken charter back")
+    wait_for_both(office, 30, "probes have taken charter back", state="up")
     come_back()
 
 
@@ -107,9 +105,9 @@ def test_sessions_outlive_zebra_and_end_with_the_configuration(lab, office):
     office.frr.restart("zebra")
     # bfdd, too, has to find zebra again; what is said before that is lost on it.
     wait_for(lambda: asked_for(office) >= asked + 4, 60, "all sessions have been asked for again")
-    wait_for_sessions(office, "up", 30, "both sessions are up again")
+    wait_for_both(office, 30, "both sessions are up again", bfd="up")
     office.frr.change("uplink charter", "no bfd")
-    wait_for_sessions(office, "", 5, "no session")
+    wait_for_both(office, 5, "no session", bfd="")
 
     def no_peers():
         peers = json.loads(office.frr.vtysh("show bfd peers json"))
