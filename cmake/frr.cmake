@@ -109,7 +109,7 @@ endfunction()
 
 # multihome_commands(<target>): the commands of vtysh/ become part of the target.
 function(multihome_commands target)
-    foreach(name IN ITEMS multihome_vty multihome_vty_probe multihome_vty_advertise multihome_vty_tunnel)
+    foreach(name IN ITEMS multihome_vty multihome_vty_probe multihome_vty_advertise multihome_vty_tunnel multihome_vty_routing)
         set(file "${CMAKE_SOURCE_DIR}/vtysh/${name}.c")
         frr_clippy(clippy "${file}" "${CMAKE_CURRENT_BINARY_DIR}")
         target_sources(${target} PRIVATE "${file}" "${clippy}")

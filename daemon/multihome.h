@@ -42,6 +42,18 @@ bool mh_config_last_resort(const char* what, const struct mh_out* out);
 /* "per-flow" or "per-source" */
 bool mh_config_load_sharing(const char* what, const struct mh_out* out);
 
+/* protocol: NULL for all; within: NULL for everywhere */
+bool mh_config_learn(const char* protocol, const char* within, bool present,
+                     const struct mh_out* out);
+
+/* main's default: "any", "usable" or "up" is the least that has to be behind it */
+bool mh_config_announce_while(const char* least, const struct mh_out* out);
+enum mh_announce_number { MH_ANNOUNCE_DISTANCE, MH_ANNOUNCE_TAG, MH_ANNOUNCE_METRIC };
+bool mh_config_announce_number(enum mh_announce_number which, int64_t value,
+                               const struct mh_out* out);
+/* The metric follows the quality of what is behind it. */
+bool mh_config_announce_quality(const struct mh_out* out);
+
 /* mask: 32 bits, decimal or 0x..., NULL for the default one. */
 bool mh_config_flow_affinity(bool present, const char* mask, const struct mh_out* out);
 
@@ -59,6 +71,9 @@ bool mh_config_uplink_gateway(const char* uplink, enum mh_family family, const c
 /* The gateway is learned from another program's default in the table; MH_DEFAULT: main. */
 bool mh_config_uplink_gateway_auto(const char* uplink, enum mh_family family, int64_t table,
                                    const struct mh_out* out);
+/* It is wherever routing finds this router inside. */
+bool mh_config_uplink_gateway_router(const char* uplink, enum mh_family family, const char* router,
+                                     const struct mh_out* out);
 /* kind: "masquerade", "none" or "source", which has first, and last for a pool. */
 bool mh_config_uplink_nat(const char* uplink, enum mh_family family, const char* kind,
                           const char* first, const char* last, const struct mh_out* out);

@@ -45,6 +45,18 @@ core::UplinkNumber number_of(mh_number which) {
     return core::UplinkNumber::table;
 }
 
+core::AnnounceNumber announce_number_of(mh_announce_number which) {
+    switch (which) {
+    case MH_ANNOUNCE_DISTANCE:
+        return core::AnnounceNumber::distance;
+    case MH_ANNOUNCE_TAG:
+        return core::AnnounceNumber::tag;
+    case MH_ANNOUNCE_METRIC:
+        break;
+    }
+    return core::AnnounceNumber::metric;
+}
+
 static_assert(MH_SPARE_PROBES == static_cast<int>(core::Knob::spare_probes) &&
               MH_SPARE_PROBES + 1 == core::kKnobs && MH_QUORUM_ALL == core::kQuorumAll);
 
@@ -112,6 +124,27 @@ bool mh_config_load_sharing(const char* what, const mh_out* out) {
                 [&](core::Config& config) { return core::edit_load_sharing(config, words(what)); });
 }
 
+bool mh_config_learn(const char* protocol, const char* within, bool present, const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_learn(config, words(protocol), words(within), present);
+    });
+}
+
+bool mh_config_announce_while(const char* least, const mh_out* out) {
+    return edit(
+        out, [&](core::Config& config) { return core::edit_announce_while(config, words(least)); });
+}
+
+bool mh_config_announce_number(mh_announce_number which, int64_t value, const mh_out* out) {
+    return edit_number(out, value, [&](core::Config& config, std::optional<std::uint32_t> number) {
+        return core::edit_announce_number(config, announce_number_of(which), number);
+    });
+}
+
+bool mh_config_announce_quality(const mh_out* out) {
+    return edit(out, core::edit_announce_quality);
+}
+
 bool mh_config_flow_affinity(bool present, const char* mask, const mh_out* out) {
     return edit(out, [&](core::Config& config) {
         return core::edit_flow_affinity(config, present, words(mask));
@@ -162,6 +195,13 @@ bool mh_config_uplink_gateway_auto(const char* uplink, mh_family family, int64_t
         return core::edit_gateway(
             config, uplink, family_of(family),
             core::GatewayWords{.address = "auto", .onlink = false, .table = number});
+    });
+}
+
+bool mh_config_uplink_gateway_router(const char* uplink, mh_family family, const char* router,
+                                     const mh_out* out) {
+    return edit(out, [&](core::Config& config) {
+        return core::edit_gateway_router(config, uplink, family_of(family), router);
     });
 }
 

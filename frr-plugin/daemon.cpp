@@ -63,7 +63,11 @@ void log_failure(const char* what, const core::Result<void>& result) {
 
 Daemon::Daemon(mh_loop* loop, Paths paths)
     : loop_(loop), paths_(std::move(paths)), observer_(with_privileges), prober_(with_privileges),
-      zebra_(loop, mh_main_privs(), *this),
+      zebra_(loop, mh_main_privs(), *this), routing_(loop,
+                                                     [this] {
+                                                         see_routing();
+                                                         update();
+                                                     }),
       bfd_(loop, std::string(mh_main_vty_directory()) + "/bfdd.vty", [this] { on_bfd(); }),
       nat_(with_privileges), nft_monitor_(with_privileges), flows_(with_privileges),
       sysctls_(with_privileges), table_names_(paths_.table_names), tunnels_(with_privileges),
@@ -114,6 +118,7 @@ runtime::Sensors Daemon::sensors() {
                 bfd_.want(plans);
                 see_bfd();
             },
+        .set_routers = [this](const auto& routers) { routing_.want_routers(routers); },
         .set_advertise =
             [this](const auto& plans, core::Time) {
                 advertise([&](core::Time now) { advertiser_.want(plans, now); });
@@ -200,8 +205,11 @@ void Daemon::update() {
     if (!started_ || (!configured_ && !stopping_))
         return;
     config_patience_.cancel();
-    if (!reading_file_ && !(engine_.config() == config_))
+    if (!reading_file_ && !(engine_.config() == config_)) {
         engine_.configure(config_);
+        routing_.want_protocols(core::protocols_to_learn(config_));
+        see_routing();
+    }
     engine_.update(Clock::now());
     save();
     deadline_.set(engine_.next_deadline());
@@ -223,6 +231,8 @@ void Daemon::on_kernel() {
                    changes.rules ? " rules" : "", changes.routes ? " routes" : "");
     if (changes.links || changes.addresses)
         engine_.reconciler().suspect_tunnels();
+    if (changes.links)
+        see_routing(); // which interfaces are lines'
     if (changes)
         update();
 }
@@ -255,6 +265,17 @@ void Daemon::on_probe(bool timer) {
 void Daemon::see_bfd() {
     engine_.observation().bfd = bfd_.states();
     engine_.observation().lacks_bfdd = bfd_.lacks_bfdd();
+}
+
+void Daemon::see_routing() {
+    core::Observation& seen = engine_.observation();
+    seen.routers = routing_.routers();
+    seen.taught = core::summarize(routing_.routes(), engine_.config(), seen);
+}
+
+void Daemon::on_session(struct zclient* zclient) {
+    bfd_.connected(zclient);
+    routing_.connected(zclient);
 }
 
 void Daemon::on_bfd() {

@@ -22,6 +22,7 @@
 #include "runtime/evidence.hpp"
 #include "runtime/snapshot.hpp"
 #include "zebra_client.hpp"
+#include "zebra_routing.hpp"
 
 #include <memory>
 #include <string>
@@ -75,7 +76,15 @@ private:
     runtime::Sensors sensors();
     void finish_stop();
 
-    void on_session(struct zclient* zclient) override { bfd_.connected(zclient); }
+    void on_session(struct zclient* zclient) override;
+    void on_session_end() override { routing_.ended(); }
+    void on_redistributed(bool added, const struct zapi_route& route) override {
+        routing_.on_route(added, route);
+    }
+    void on_nexthop(const struct prefix& router, const struct zapi_route& way) override {
+        routing_.on_nexthop(router, way);
+    }
+    void see_routing();
     void on_dataplane(const core::Dataplane& dataplane) override;
     void on_route(const core::Route::Key& route, apply::Note note,
                   const std::string& error) override;
@@ -95,6 +104,7 @@ private:
     observe::KernelObserver observer_;
     probe::Prober prober_;
     ZebraClient zebra_;
+    ZebraRouting routing_;
     BfdSessions bfd_; ///< ends before zebra_
     apply::NftablesNatApplier nat_;
     apply::NftMonitor nft_monitor_;

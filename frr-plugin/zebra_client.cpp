@@ -127,6 +127,7 @@ void ZebraClient::begin_session() {
 
 void ZebraClient::end_session() {
     zlog_info("zebra: connection ended");
+    events_.on_session_end();
     public_.drop();
     private_.drop();
     routes_.clear();

@@ -39,12 +39,16 @@ public:
 
     /// A session has begun; of the client whose routes are in main.
     virtual void on_session(struct zclient* zclient) = 0;
+    virtual void on_session_end() {}
     virtual void on_dataplane(const core::Dataplane& dataplane) = 0;
     /// A hint: zebra's answers name no distance (see RouteLedger), and a route that stays in
     /// another's shadow gets none. Only the kernel tells for certain what is in force.
     virtual void on_route(const core::Route::Key& route, apply::Note note,
                           const std::string& error) = 0;
     virtual void on_rule(const core::Rule& rule, apply::Note note, const std::string& error) = 0;
+    /// What was asked for with the session's zclient; see zebra_routing.hpp.
+    virtual void on_redistributed(bool, const struct zapi_route&) {}
+    virtual void on_nexthop(const struct prefix&, const struct zapi_route&) {}
 };
 
 class ZebraClient final : public apply::RoutingApplier, private ZebraConnection::Listener {
@@ -93,6 +97,12 @@ private:
     void on_route_note(std::uint32_t table, const core::Prefix& destination,
                        RouteNote note) override;
     void on_rule_note(std::uint32_t unique, RuleNote note, std::string_view ifname) override;
+    void on_redistributed(bool added, const struct zapi_route& route) override {
+        events_.on_redistributed(added, route);
+    }
+    void on_nexthop(const struct prefix& router, const struct zapi_route& way) override {
+        events_.on_nexthop(router, way);
+    }
 
     void tick();
     void begin_session();

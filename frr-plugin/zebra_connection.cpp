@@ -21,14 +21,6 @@ std::vector<ZebraConnection*>& connections() {
     return all;
 }
 
-core::Prefix from_frr(const struct prefix& prefix) {
-    const core::Family family = prefix.family == AF_INET6 ? core::Family::v6 : core::Family::v4;
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), &prefix.u.prefix, core::address_bits(family) / 8U);
-    return {core::address_from_bytes(family, bytes.data()),
-            static_cast<std::uint8_t>(prefix.prefixlen)};
-}
-
 RouteNote to_note(enum zapi_route_notify_owner note) {
     switch (note) {
     case ZAPI_ROUTE_INSTALLED:
@@ -69,6 +61,20 @@ struct prefix to_frr(const core::Prefix& prefix) {
     const auto bytes = core::address_bytes(prefix.address());
     std::memcpy(&out.u.prefix, bytes.data(), core::address_bits(prefix.family()) / 8U);
     return out;
+}
+
+core::Prefix from_frr(const struct prefix& prefix) {
+    const core::Family family = prefix.family == AF_INET6 ? core::Family::v6 : core::Family::v4;
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &prefix.u.prefix, core::address_bits(family) / 8U);
+    return {core::address_from_bytes(family, bytes.data()),
+            static_cast<std::uint8_t>(prefix.prefixlen)};
+}
+
+void nexthop_update(const struct prefix& router, const struct zapi_route& way);
+
+MH_NEXTHOP_UPDATE(mh_nexthop_update) {
+    nexthop_update(*match, *route);
 }
 
 /// What libfrr calls.
@@ -122,12 +128,34 @@ struct ZebraCallbacks {
         return 0;
     }
 
+    static int redistributed(ZAPI_CALLBACK_ARGS) {
+        auto* connection = find(zclient);
+        if (!connection)
+            return 0;
+        struct zapi_route& route = *connection->route_;
+        if (zapi_route_decode(zclient->ibuf, &route) < 0)
+            return -1;
+        call_guarded([&] {
+            connection->listener_.on_redistributed(cmd == ZEBRA_REDISTRIBUTE_ROUTE_ADD, route);
+        });
+        return 0;
+    }
+
+    /// zebra does not say whose; only the client of main's routes asks.
+    static void nexthop(const struct prefix& router, const struct zapi_route& way) {
+        if (!connections().empty())
+            call_guarded([&] { connections().front()->listener_.on_nexthop(router, way); });
+    }
+
     static zclient_handler* const* handlers() {
         static std::array<zclient_handler*, kHandlers> table = [] {
             std::array<zclient_handler*, kHandlers> made{};
             made[ZEBRA_CAPABILITIES] = capabilities;
             made[ZEBRA_ROUTE_NOTIFY_OWNER] = route_note;
             made[ZEBRA_RULE_NOTIFY_OWNER] = rule_note;
+            made[ZEBRA_REDISTRIBUTE_ROUTE_ADD] = redistributed;
+            made[ZEBRA_REDISTRIBUTE_ROUTE_DEL] = redistributed;
+            MH_SET_NEXTHOP_UPDATE_HANDLER(made, mh_nexthop_update);
             return made;
         }();
         return table.data();
@@ -136,11 +164,16 @@ struct ZebraCallbacks {
     static constexpr std::size_t kHandlers = ZEBRA_ERROR + 1;
 };
 
+void nexthop_update(const struct prefix& router, const struct zapi_route& way) {
+    ZebraCallbacks::nexthop(router, way);
+}
+
 ZebraConnection::ZebraConnection(mh_loop* loop, struct zebra_privs_t* privs, std::uint8_t type,
                                  Listener& listener)
     : listener_(listener), type_(type),
       zclient_(mh_zclient_new(loop, ZebraCallbacks::handlers(), ZebraCallbacks::kHandlers)),
       route_(std::make_unique<struct zapi_route>()) {
+    MH_SET_NEXTHOP_UPDATE_CLIENT(zclient_, mh_nexthop_update);
     zclient_init(zclient_, type, 0, privs);
     mh_event_cancel(&zclient_->t_connect); // we say when
     zclient_->zebra_connected = ZebraCallbacks::connected;
@@ -214,6 +247,14 @@ void ZebraConnection::fill(const core::Route& route) {
     SET_FLAG(api.flags, ZEBRA_FLAG_RR_USE_DISTANCE);
     SET_FLAG(api.message, ZAPI_MESSAGE_DISTANCE);
     api.distance = route.distance;
+    if (route.metric != 0) {
+        SET_FLAG(api.message, ZAPI_MESSAGE_METRIC);
+        api.metric = route.metric;
+    }
+    if (route.tag != 0) {
+        SET_FLAG(api.message, ZAPI_MESSAGE_TAG);
+        api.tag = route.tag;
+    }
     if (route.table != core::kTableMain) {
         SET_FLAG(api.message, ZAPI_MESSAGE_TABLEID);
         api.tableid = route.table;

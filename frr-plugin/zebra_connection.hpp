@@ -41,6 +41,10 @@ public:
                                    RouteNote note) = 0;
         /// ifname: the interface name of the answer, up to its end
         virtual void on_rule_note(std::uint32_t unique, RuleNote note, std::string_view ifname) = 0;
+        /// Of another protocol, as it is redistributed.
+        virtual void on_redistributed(bool, const struct zapi_route&) {}
+        /// How a router is reached that is tracked.
+        virtual void on_nexthop(const struct prefix&, const struct zapi_route&) {}
 
     protected:
         ~Listener() = default;
@@ -90,7 +94,8 @@ private:
     std::unique_ptr<struct zapi_route> route_; ///< scratch: too big for the stack
 };
 
-/// As zebra and libfrr know it.
+/// As zebra and libfrr know it, and back; of a family that is IPv4 or IPv6.
 struct prefix to_frr(const core::Prefix& prefix);
+core::Prefix from_frr(const struct prefix& prefix);
 
 } // namespace multihomed::frr

@@ -23,7 +23,10 @@
     "Reachable although it lies in no connected prefix\n"                                          \
     "Learned from the default route of a DHCP client, of pppd, or of router advertisements\n"      \
     "Another table than main\n"                                                                    \
-    "Its number\n"
+    "Its number\n"                                                                                \
+    "Another router inside, which has the line; routing finds the way to it\n"                     \
+    "Its address\n"
+#define MH_ANNOUNCE_STR "Main's default route, which routing protocols redistribute\n"
 #define MH_NAT_STR                                                                                 \
     "Translate the source of what leaves by the line\n"                                            \
     "To the address of the interface\n"                                                            \

@@ -247,8 +247,13 @@ static int set_gateway(struct vty* vty, enum mh_family family, bool no, const ch
 
 DEFPY(uplink_ip_gateway, uplink_ip_gateway_cmd,
       "[no$no] ip gateway ![<A.B.C.D$gateway [onlink$onlink]|auto$learned [table "
-      "(1-4294967295)$table]>]",
+      "(1-4294967295)$table]|router A.B.C.D$router>]",
       NO_STR IP_STR MH_GATEWAY_STR) {
+    struct mh_out out = to_vty(vty);
+
+    if (!no && router_str)
+        return config_result(
+            mh_config_uplink_gateway_router(uplink_of(vty), MH_IPV4, router_str, &out));
     return set_gateway(vty, MH_IPV4, no != NULL, gateway_str, onlink != NULL, learned, table);
 }
 
@@ -270,8 +275,13 @@ DEFPY(uplink_ip_source, uplink_ip_source_cmd, "[no$no] ip source A.B.C.D/M$prefi
 
 DEFPY(uplink_ipv6_gateway, uplink_ipv6_gateway_cmd,
       "[no$no] ipv6 gateway ![<X:X::X:X$gateway [onlink$onlink]|auto$learned [table "
-      "(1-4294967295)$table]>]",
+      "(1-4294967295)$table]|router X:X::X:X$router>]",
       NO_STR IPV6_STR MH_GATEWAY_STR) {
+    struct mh_out out = to_vty(vty);
+
+    if (!no && router_str)
+        return config_result(
+            mh_config_uplink_gateway_router(uplink_of(vty), MH_IPV6, router_str, &out));
     return set_gateway(vty, MH_IPV6, no != NULL, gateway_str, onlink != NULL, learned, table);
 }
 
@@ -558,6 +568,7 @@ void mh_vty_init(void) {
     mh_vty_probe_init();
     mh_vty_tunnel_init();
     mh_vty_advertise_init();
+    mh_vty_routing_init();
 
     install_element(VIEW_NODE, &show_multihome_cmd);
     install_element(VIEW_NODE, &show_multihome_uplink_cmd);

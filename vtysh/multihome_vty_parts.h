@@ -40,5 +40,6 @@ static inline const char* uplink_of(struct vty* vty) {
 void mh_vty_probe_init(void);
 void mh_vty_tunnel_init(void);
 void mh_vty_advertise_init(void);
+void mh_vty_routing_init(void);
 
 #endif /* MULTIHOMED_MULTIHOME_VTY_PARTS_H */

@@ -33,6 +33,7 @@
 
 #include "apply/conntrack_age.hpp"
 #include "apply/conntrack_codec.hpp"
+#include "core/inside.hpp"
 #include "core/text.hpp"
 #include "apply/netfilter_socket.hpp"
 
@@ -79,9 +80,9 @@ Result<void> check(const FlowSelector& selector) {
     return {};
 }
 
+/// Asked for every flow that there is.
 bool is_in(const std::vector<Prefix>& prefixes, const Address& address) {
-    return std::ranges::any_of(prefixes,
-                               [&](const Prefix& prefix) { return prefix.contains(address); });
+    return core::is_covered(Prefix::host(address), prefixes);
 }
 
 bool is_marked(const FlowSelector& selector, const TrackedFlow& flow) {

@@ -47,7 +47,7 @@ std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
                                   const ChoicePolicy& policy) {
     std::vector<Candidate> candidates;
     for (const Line& line : lines) {
-        if (line.family != family || line.blocked)
+        if (line.family != family || line.blocked || line.by_router())
             continue;
         const Health& known = health.at(line.key());
         const Time recovered = known.state == State::hold ? known.since : Time{};
@@ -120,6 +120,8 @@ Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& 
 
 std::optional<Time> better_off_since(const Line& line, const Choice& choice,
                                      const std::map<ProbeKey, Health>& health) {
+    if (choice.elsewhere)
+        return Time{};
     const Health& own = health.at(line.key());
     std::optional<Time> since;
     for (const Line* other : choice.carrying) {

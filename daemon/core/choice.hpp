@@ -30,6 +30,8 @@ struct Choice {
     std::vector<const Line*> carrying;
     std::vector<const Line*> standby;
     std::string reason;
+    /// None of the family's lines is used: another router's default is in main.
+    bool elsewhere = false;
 };
 
 struct ChoicePolicy {

@@ -17,7 +17,8 @@ std::vector<Prefix> internal_prefixes(const Config& config) {
 Nat nat_of(const Uplink& uplink, Family family) {
     if (const auto& typed = uplink.family[family].nat)
         return *typed;
-    return {.kind = family == Family::v4 ? Nat::Kind::masquerade : Nat::Kind::none,
+    const bool by_router = uplink.family[family].gateway.kind == Gateway::Kind::router;
+    return {.kind = family == Family::v4 && !by_router ? Nat::Kind::masquerade : Nat::Kind::none,
             .first = {},
             .last = {}};
 }

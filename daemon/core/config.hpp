@@ -52,6 +52,12 @@ inline constexpr std::size_t kMaxProfiles = 64;
 inline constexpr std::uint32_t kDefaultDelegationGrace = 300; ///< s
 inline constexpr std::uint32_t kMaxDelegationGrace = 86'400;  ///< s
 inline constexpr std::size_t kMaxFailbackClasses = 32;
+inline constexpr std::size_t kMaxLearn = 64;
+/// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
+inline constexpr std::uint8_t kDistanceDefault = 5;
+inline constexpr std::uint8_t kMaxAnnounceDistance = 253;
+inline constexpr std::uint32_t kMaxAnnounceMetric = 16'777'214;  ///< what OSPF can carry
+inline constexpr std::uint32_t kMaxAnnounceTag = UINT32_MAX - 3; ///< there are four levels
 inline constexpr std::size_t kMaxPrefixes = 256; ///< internal, sources or prefix NATs of one line
 
 /// The next hop out of an uplink for one family.
@@ -59,6 +65,7 @@ struct Gateway {
     enum class Kind : std::uint8_t {
         none, ///< only for point-to-point interfaces
         address,
+        router,  ///< another router inside, wherever routing protocols say that it is
         learned, ///< see core/learn.hpp
     };
     Kind kind = Kind::none;
@@ -171,6 +178,31 @@ enum class LastResort : std::uint8_t {
     withdraw, ///< no default: hosts get an error at once, IGPs stop announcing
 };
 
+/// How main's default is made, which routing protocols redistribute (core/announce.hpp).
+struct Announce {
+    /// The worst that may be behind it.
+    enum class Least : std::uint8_t {
+        any,    ///< what last-resort keeps, too
+        usable, ///< a line that passes its probes
+        up,     ///< and is neither degraded nor just back
+    };
+    Least least = Least::usable;
+    std::uint8_t distance = kDistanceDefault; ///< 1 to kMaxAnnounceDistance
+    std::uint32_t tag = 0;                    ///< 0: none
+    std::uint32_t metric = 0;                 ///< 0 to kMaxAnnounceMetric
+    bool by_quality = false;                  ///< the metric, and with it the tag
+
+    bool operator==(const Announce&) const = default;
+};
+
+/// Routes whose destinations are inside, too (core/inside.hpp).
+struct Learn {
+    std::string protocol; ///< of kLearnable; empty: all of these
+    std::optional<Prefix> within = {};
+
+    auto operator<=>(const Learn&) const = default;
+};
+
 /// What becomes of the flows on a line that works but does not carry new ones any more, because a
 /// better one is back.
 struct Failback {
@@ -208,6 +240,8 @@ struct Config {
     std::vector<ProbeProfile> profiles; ///< in the order typed
     std::vector<Advertise> advertise;   ///< in the order typed
     Failback failback;
+    Announce announce;
+    std::vector<Learn> learn; ///< sorted, unique
     std::uint32_t table_base = kDefaultTableBase;
     std::uint32_t rule_base = kDefaultRuleBase;
     LastResort last_resort = LastResort::keep;

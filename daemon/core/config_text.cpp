@@ -40,6 +40,8 @@ void add_family(std::string& text, const UplinkFamily& typed, Family family) {
                 (typed.gateway.table == kTableMain
                      ? "\n"
                      : " table " + std::to_string(typed.gateway.table) + "\n");
+    if (typed.gateway.kind == Gateway::Kind::router)
+        text += begin + " gateway router " + typed.gateway.address.to_string() + "\n";
     for (const PrefixNat& nat : typed.prefix_nats)
         text += begin + " nat " + to_text(nat) + "\n";
     if (typed.nat)
@@ -211,6 +213,30 @@ std::string to_text(const ProbeTarget& target) {
     return "icmp" + address;
 }
 
+namespace {
+
+void add_announce(std::string& text, const Announce& typed) {
+    const Announce built_in;
+    if (typed.least != built_in.least)
+        text += std::string(" announce while ") +
+                (typed.least == Announce::Least::any ? "any" : "up") + "\n";
+    if (typed.distance != built_in.distance)
+        text += " announce distance " + std::to_string(typed.distance) + "\n";
+    if (typed.by_quality)
+        text += " announce metric quality\n";
+    else if (typed.metric != built_in.metric)
+        text += " announce metric fixed " + std::to_string(typed.metric) + "\n";
+    if (typed.tag != built_in.tag)
+        text += " announce tag " + std::to_string(typed.tag) + "\n";
+}
+
+} // namespace
+
+std::string to_text(const Learn& learn) {
+    return (learn.protocol.empty() ? "all" : learn.protocol) +
+           (learn.within ? " within " + learn.within->to_string() : "");
+}
+
 std::string to_text(const Config& config) {
     if (!config.enabled)
         return "";
@@ -230,6 +256,9 @@ std::string to_text(const Config& config) {
     else if (config.mark_mask != kDefaultMarkMask)
         text += " flow-affinity mask " + hex_text(config.mark_mask) + "\n";
     add_failback(text, config.failback);
+    for (const Learn& learn : config.learn)
+        text += " learn " + to_text(learn) + "\n";
+    add_announce(text, config.announce);
     for (const ProbeProfile& profile : config.profiles)
         add_profile(text, profile);
     for (const Uplink& uplink : config.uplinks)

@@ -22,6 +22,9 @@ std::string to_text(const PrefixNat& nat);
 /// As it is typed behind `tunnel`: "6to4 uplink charter"
 std::string to_text(const Tunnel& tunnel);
 
+/// As it is typed behind `learn`: "all", "ospf within 198.51.100.0/24"
+std::string to_text(const Learn& learn);
+
 /// "udp port 5060", "esp"
 std::string to_text(const Failback::Class& flows);
 

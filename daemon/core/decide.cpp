@@ -22,7 +22,8 @@ PerFamily<std::size_t> count_proven(const std::vector<Line>& lines, const Histor
     PerFamily<std::size_t> proven{};
     for (const Line& line : lines)
         if (const LineHistory* before = find_history(history, line.key()))
-            proven[line.family] += !line.blocked && before->health.state == State::up;
+            proven[line.family] +=
+                !line.blocked && !line.by_router() && before->health.state == State::up;
     return proven;
 }
 
@@ -36,7 +37,7 @@ Health health_of(const Line& line, std::size_t proven, const Verdict& verdict,
         .verdict = verdict,
         .gateway_resolved =
             neighbour == NeighbourState::reachable || neighbour == NeighbourState::stale,
-        .other_proven = proven > (itself ? 1U : 0U),
+        .other_proven = !line.by_router() && proven > (itself ? 1U : 0U),
         .probing = line.probing,
     };
     if (!before || before->restarted)
@@ -92,9 +93,21 @@ bool is_among(const Line& line, const std::vector<const Line*>& lines) {
 /// A line that stands by gets flows too when the kernel falls through to it by itself, which may
 /// be over before the line is ever chosen to carry.
 bool kernel_uses(const Line& line, const PerFamily<std::vector<KernelNexthop>>& nexthops) {
-    return line.ifindex != 0 &&
+    return line.ifindex != 0 && !line.by_router() &&
            std::ranges::find(nexthops[line.family], line.ifindex, &KernelNexthop::ifindex) !=
                nexthops[line.family].end();
+}
+
+/// Where ours is withheld, another router's default may have come into main.
+void look_elsewhere(Choice& choice, Announcement& announced, const KernelRoute* others,
+                    const std::vector<Line>& lines) {
+    announced.elsewhere = announced.withheld && others &&
+                          std::ranges::none_of(others->nexthops, [&](const KernelNexthop& nexthop) {
+                              return leads_out(lines, nexthop);
+                          });
+    choice.elsewhere = announced.elsewhere;
+    if (choice.elsewhere)
+        choice.reason += "; another router's default is in main, and is used";
 }
 
 /// Flows that stay on a line that no longer carries: which of them shall move, and when.
@@ -213,6 +226,12 @@ bool is_back(Decision& decision, const StaleFlows& entry) {
     return true;
 }
 
+/// Does it use the interface on which these flows were?
+bool is_in_place_of(const Line& line, const StaleFlows& entry) {
+    return line.family == entry.line.family && line.ifindex != 0 && line.ifindex == entry.ifindex &&
+           !line.blocked && !line.by_router();
+}
+
 /// An address that vanished may be back, or in use by another line.
 void drop_regained(Decision& decision) {
     std::vector<StaleFlows> left;
@@ -227,8 +246,10 @@ void drop_regained(Decision& decision) {
             LineHistory& history = decision.history.lines.at(report.line.key());
             const auto more = take_back(history, report.line, entry);
             in_use.insert(in_use.end(), more.begin(), more.end());
-            // An uplink that is there again, but without these addresses, has lost them.
-            entry.address_gone = entry.address_gone || report.line.key() == entry.line;
+            // An uplink that is there again, or another one in its place, but without these
+            // addresses, has lost them.
+            entry.address_gone = entry.address_gone || report.line.key() == entry.line ||
+                                 is_in_place_of(report.line, entry);
         }
         for (const AddressRange& range : without(entry.translated_to, in_use))
             left.push_back({entry.line, entry.ifindex, range, entry.address_gone, entry.reason});
@@ -239,9 +260,9 @@ void drop_regained(Decision& decision) {
 /// Can anything carry new flows of the family? A last resort that is down cannot: flows forgotten
 /// for its sake would be lost for nothing.
 bool has_alternative(const Choice& choice, const History& history) {
-    return std::ranges::any_of(choice.carrying, [&](const Line* line) {
-        return history.lines.at(line->key()).health.state != State::down;
-    });
+    return choice.elsewhere || std::ranges::any_of(choice.carrying, [&](const Line* line) {
+               return history.lines.at(line->key()).health.state != State::down;
+           });
 }
 
 void collect_stale(Decision& decision, const PerFamily<Choice>& choices,
@@ -332,16 +353,18 @@ ChoicePolicy policy_of(const Config& config, const History& history) {
 }
 
 Desired make_desired(const Config& config, const std::vector<Line>& lines, const Tables& tables,
-                     const PerFamily<Choice>& choices, const Observation& seen) {
+                     const PerFamily<Choice>& choices, const PerFamily<Announcement>& announced,
+                     const Observation& seen) {
     const PerFamily<bool> own_default = plan_own_default(lines, seen);
-    return {.routes = plan_routes(lines, choices, own_default),
+    return {.routes = plan_routes(lines, choices, announced, own_default),
             .rules = plan_rules(config, lines, own_default),
-            .nat = plan_nat(config, lines),
+            .nat = plan_nat(config, lines, seen),
             .sysctls = plan_sysctls(config, lines, choices),
             .table_names = plan_table_names(tables),
             .probes = plan_probes(lines),
             .bfd = plan_bfd(lines),
-            .gateways = plan_gateways(lines)};
+            .gateways = plan_gateways(lines),
+            .routers = plan_routers(config)};
 }
 
 /// A verdict that waits for other lines is looked at again at every multiple of this, so that who
@@ -352,13 +375,6 @@ std::optional<Time> next_look(const std::map<ProbeKey, Verdict>& verdicts, Time 
     if (std::ranges::none_of(verdicts, [](const auto& entry) { return entry.second.waits; }))
         return std::nullopt;
     return Time(kLookAgain * (now.time_since_epoch() / kLookAgain + 1));
-}
-
-std::vector<const Line*> pointers_to(const std::vector<Line>& lines) {
-    std::vector<const Line*> pointers;
-    for (const Line& line : lines)
-        pointers.push_back(&line);
-    return pointers;
 }
 
 /// Carriers are judged before the tunnels that they carry.
@@ -409,11 +425,15 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     for (const Family family : kFamilies) {
         nexthops[family] = default_nexthops(seen, family);
         choices[family] = choose(lines, health, family, policy);
+        decision.announced[family] = announce(config.announce, lines, choices[family], health);
+        look_elsewhere(choices[family], decision.announced[family], others_default(seen, family),
+                       lines);
         decision.choice_reason[family] = choices[family].reason;
     }
     for (const Line& line : lines) {
         const ProbeKey key = line.key();
-        const bool carries = is_among(line, choices[line.family].carrying);
+        const bool carries =
+            !choices[line.family].elsewhere && is_among(line, choices[line.family].carrying);
         const bool stands_by = is_among(line, choices[line.family].standby);
         const LineHistory* before = find_history(history, key);
         LineHistory next =
@@ -432,7 +452,8 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     drop_regained(decision);
     collect_stale(decision, choices, health, config.mark_mask, now);
     collect_gone(decision);
-    decision.desired = make_desired(config, lines, decision.history.tables, choices, seen);
+    decision.desired =
+        make_desired(config, lines, decision.history.tables, choices, decision.announced, seen);
     decision.desired.tunnels = plan_tunnels(config, seen);
     plan_dead(decision.desired.nat, lines, health, choices, now);
     add_advertising(decision, config, seen, history, now);
@@ -476,23 +497,20 @@ FlowSelector selector_of(const StaleFlows& stale) {
             .not_destinations = {}};
 }
 
-FlowSelector untranslated_flows(const Config& config, const std::vector<LineReport>& lines,
+FlowSelector untranslated_flows(const NatPlan& nat, const std::vector<LineReport>& lines,
                                 Family family) {
     FlowSelector selector{.family = family,
                           .kind = FlowSelector::Kind::untranslated,
                           .first = {},
                           .last = {},
-                          .sources = {},
-                          .not_destinations = {}};
-    for (const Prefix& prefix : internal_prefixes(config))
-        if (prefix.family() == family)
-            selector.sources.push_back(prefix);
-    selector.not_destinations = selector.sources;
+                          .sources = nat.internal[family],
+                          .not_destinations = nat.internal[family]};
     for (const LineReport& report : lines)
         if (report.line.family == family)
             selector.not_destinations.insert(selector.not_destinations.end(),
                                              report.line.sources.begin(),
                                              report.line.sources.end());
+    drop_covered(selector.not_destinations);
     return selector;
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/address_range.hpp"
 #include "core/advertise.hpp"
+#include "core/announce.hpp"
 #include "core/choice.hpp"
 #include "core/desired.hpp"
 #include "core/health.hpp"
@@ -101,6 +102,7 @@ struct Decision {
     History history;
     std::vector<LineReport> lines;
     PerFamily<std::string> choice_reason;
+    PerFamily<Announcement> announced;
     std::vector<StaleFlows> stale;
     std::vector<Transition> transitions;
     std::vector<AdvertiseReport> advertise; ///< of each of Desired::advertise
@@ -123,7 +125,7 @@ std::map<ProbeKey, Verdict> verdicts_of(const std::vector<const Line*>& lines,
 /// The selector of these flows.
 FlowSelector selector_of(const StaleFlows& stale);
 /// Flows that began before translation stood.
-FlowSelector untranslated_flows(const Config& config, const std::vector<LineReport>& lines,
+FlowSelector untranslated_flows(const NatPlan& nat, const std::vector<LineReport>& lines,
                                 Family family);
 
 } // namespace multihomed::core

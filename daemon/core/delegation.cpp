@@ -95,9 +95,8 @@ bool overlaps_one_of(const Prefix& prefix, const std::vector<KnownPrefix>& those
 }
 
 bool is_inside(const Interface& interface, const Config& config) {
-    return !interface.loopback &&
-           std::ranges::find(config.uplinks, interface.name, &Uplink::interface) ==
-               config.uplinks.end();
+    return !interface.loopback && std::ranges::find(config.uplinks, interface.name,
+                                                    &Uplink::interface) == config.uplinks.end();
 }
 
 /// Later interfaces win; those that are no more are forgotten.

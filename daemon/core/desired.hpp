@@ -32,6 +32,9 @@ struct Route {
     std::uint32_t table = 0;
     std::uint8_t distance = 0;
     std::vector<Nexthop> nexthops; ///< empty: unreachable
+    /// For routing protocols; the kernel is not told of them.
+    std::uint32_t metric = 0;
+    std::uint32_t tag = 0; ///< 0: none
 
     struct Key {
         std::uint32_t table;
@@ -164,6 +167,7 @@ struct Desired {
     std::vector<ProbePlan> probes;             ///< sorted by key
     std::vector<BfdPlan> bfd = {};             ///< sorted by key
     std::vector<NeighbourKey> gateways;        ///< sorted; whose neighbour entries are followed
+    std::vector<Address> routers = {};         ///< sorted; how they are reached is followed
     std::vector<TunnelPlan> tunnels = {};      ///< sorted by interface
     std::vector<AdvertisePlan> advertise = {}; ///< in the order of the configuration
 

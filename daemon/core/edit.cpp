@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/edit.hpp"
 
+#include "core/config_text.hpp"
 #include "core/edit_parts.hpp"
+#include "core/inside.hpp"
 #include "core/result.hpp"
 #include "core/utf8.hpp"
 #include "core/validate.hpp"
@@ -182,6 +184,78 @@ Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std
     return std::nullopt;
 }
 
+Refusal edit_learn(Config& config, const std::optional<std::string>& protocol,
+                   const std::optional<std::string>& within, bool present) {
+    Learn learn{.protocol = protocol.value_or("")};
+    if (protocol && std::ranges::find(kLearnable, *protocol) == kLearnable.end())
+        return quoted(*protocol) + " is no protocol whose routes can be learned";
+    if (within) {
+        const auto typed = typed_prefix(*within, std::nullopt);
+        if (!typed)
+            return typed.error().what;
+        learn.within = *typed;
+    }
+    const auto found = std::ranges::lower_bound(config.learn, learn);
+    const bool exists = found != config.learn.end() && *found == learn;
+    if (!present && !exists)
+        return "there is no 'learn " + to_text(learn) + "'";
+    if (!present)
+        config.learn.erase(found);
+    else if (!exists && config.learn.size() >= kMaxLearn)
+        return "there are " + std::to_string(kMaxLearn) + " lines of 'learn' already, the limit";
+    else if (!exists)
+        config.learn.insert(found, learn);
+    return std::nullopt;
+}
+
+Refusal edit_announce_while(Config& config, const std::optional<std::string>& least) {
+    const std::string word = least.value_or("usable");
+    if (word != "any" && word != "usable" && word != "up")
+        return quoted(word) + " is neither 'any' nor 'usable' nor 'up'";
+    config.announce.least = word == "any"  ? Announce::Least::any
+                            : word == "up" ? Announce::Least::up
+                                           : Announce::Least::usable;
+    return std::nullopt;
+}
+
+Refusal edit_announce_number(Config& config, AnnounceNumber which,
+                             std::optional<std::uint32_t> value) {
+    const auto refuse = [&](std::uint32_t first, std::uint32_t last) -> Refusal {
+        if (!value || (*value >= first && *value <= last))
+            return std::nullopt;
+        return std::to_string(*value) + " is not within " + std::to_string(first) + " to " +
+               std::to_string(last);
+    };
+    const Announce built_in;
+    Refusal refusal;
+    switch (which) {
+    case AnnounceNumber::distance:
+        refusal = refuse(1, kMaxAnnounceDistance);
+        if (!refusal)
+            config.announce.distance = static_cast<std::uint8_t>(value.value_or(built_in.distance));
+        break;
+    case AnnounceNumber::tag:
+        refusal = refuse(1, kMaxAnnounceTag);
+        if (!refusal)
+            config.announce.tag = value.value_or(built_in.tag);
+        break;
+    case AnnounceNumber::metric:
+        refusal = refuse(0, kMaxAnnounceMetric);
+        if (!refusal) {
+            config.announce.metric = value.value_or(built_in.metric);
+            config.announce.by_quality = false;
+        }
+        break;
+    }
+    return refusal;
+}
+
+Refusal edit_announce_quality(Config& config) {
+    config.announce.metric = Announce{}.metric;
+    config.announce.by_quality = true;
+    return std::nullopt;
+}
+
 Refusal edit_load_sharing(Config& config, const std::optional<std::string>& what) {
     if (what && *what != "per-flow" && *what != "per-source")
         return quoted(*what) + " is neither 'per-flow' nor 'per-source'";
@@ -208,6 +282,8 @@ Refusal edit_interface(Config& config, const std::string& uplink,
         if (interface)
             if (const auto refusal = refuse_interface(config, uplink, *interface))
                 return refusal;
+        if (interface && has_router(found))
+            return "uplink " + uplink + " is another router's, and has no interface here";
         found.interface = interface.value_or("");
         return std::nullopt;
     });
@@ -247,6 +323,23 @@ Refusal edit_number(Config& config, const std::string& uplink, UplinkNumber whic
             if (const auto refusal = refuse_table(config, uplink, *value))
                 return refusal;
         set_number(found, which, value);
+        return std::nullopt;
+    });
+}
+
+Refusal edit_gateway_router(Config& config, const std::string& uplink, Family family,
+                            const std::string& router) {
+    return with_uplink(config, uplink, [&](Uplink& found) -> Refusal {
+        const auto address = typed_address(router, family);
+        if (!address)
+            return address.error().what;
+        if (const auto refusal = refuse_gateway(*address))
+            return refusal;
+        if (is_link_local(*address))
+            return router + " is of one link only: routing finds no router by it";
+        if (!found.interface.empty() || found.tunnel)
+            return "uplink " + uplink + " has an interface here: it is no other router's";
+        found.family[family].gateway = {.kind = Gateway::Kind::router, .address = *address};
         return std::nullopt;
     });
 }

@@ -30,6 +30,19 @@ Refusal edit_last_resort(Config& config, const std::optional<std::string>& what)
 /// The mask is decimal or hexadecimal (0x...); absent: the default one.
 Refusal edit_flow_affinity(Config& config, bool present, const std::optional<std::string>& mask);
 
+/// Routes of this protocol, or of all if absent, teach who is inside; within this prefix only if
+/// there is one.
+Refusal edit_learn(Config& config, const std::optional<std::string>& protocol,
+                   const std::optional<std::string>& within, bool present);
+
+/// "any", "usable" or "up"
+Refusal edit_announce_while(Config& config, const std::optional<std::string>& least);
+enum class AnnounceNumber : std::uint8_t { distance, tag, metric };
+Refusal edit_announce_number(Config& config, AnnounceNumber which,
+                             std::optional<std::uint32_t> value);
+/// The metric follows the quality of the line behind it.
+Refusal edit_announce_quality(Config& config);
+
 /// "per-flow" or "per-source"
 Refusal edit_load_sharing(Config& config, const std::optional<std::string>& what);
 
@@ -49,6 +62,9 @@ struct GatewayWords {
     bool onlink = false;
     std::optional<std::uint32_t> table = {}; ///< of auto: where it is learned; absent: main
 };
+/// The gateway is wherever routing finds this router inside.
+Refusal edit_gateway_router(Config& config, const std::string& uplink, Family family,
+                            const std::string& router);
 Refusal edit_gateway(Config& config, const std::string& uplink, Family family,
                      const std::optional<GatewayWords>& gateway);
 

@@ -26,6 +26,13 @@ Refusal with_uplink(Config& config, const std::string& name, Change change) {
 Result<Address> typed_address(const std::string& text, Family family);
 Result<Prefix> typed_prefix(const std::string& text, std::optional<Family> family);
 
+/// Is it, in one family or both, a line of another router?
+inline bool has_router(const Uplink& uplink) {
+    return std::ranges::any_of(uplink.family.values, [](const UplinkFamily& family) {
+        return family.gateway.kind == Gateway::Kind::router;
+    });
+}
+
 /// Why the value is none for this number.
 inline Refusal refuse_number(const char* what, std::uint32_t value, std::uint32_t least,
                              std::uint32_t most) {

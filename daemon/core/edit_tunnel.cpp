@@ -105,6 +105,8 @@ Refusal edit_tunnel(Config& config, const std::string& uplink,
             found.tunnel.reset();
             return std::nullopt;
         }
+        if (has_router(found))
+            return "uplink " + uplink + " is another router's, and has no interface here";
         if (words->carrier == uplink)
             return std::string("a tunnel cannot carry itself");
         // The uplink may be typed later.

@@ -114,6 +114,16 @@ std::vector<bool> expected_in_kernel(const std::vector<Route>& routes) {
     return expected;
 }
 
+const KernelRoute* others_default(const Observation& seen, Family family) {
+    for (const KernelRoute* route : defaults_in(seen, family, kTableMain))
+        if (!is_our_protocol(route->protocol) && !rejects(*route) && !throws(*route) &&
+            std::ranges::any_of(route->nexthops, [&](const KernelNexthop& nexthop) {
+                return !nexthop.linkdown && has_carrier(seen, nexthop.ifindex);
+            }))
+            return route;
+    return nullptr;
+}
+
 std::optional<KernelRoute> foreign_default(const Observation& seen, Family family,
                                            const std::vector<Route>& wanted) {
     const auto ours = std::ranges::find_if(wanted, [family](const Route& route) {

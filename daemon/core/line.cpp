@@ -22,6 +22,11 @@ const char* gateway_command(Family family) {
                                 : "'ipv6 gateway X:X::X:X' or 'auto'";
 }
 
+const Interface* find_interface(const Observation& seen, const std::string& name) {
+    const auto found = seen.interfaces.find(name);
+    return found == seen.interfaces.end() ? nullptr : &found->second;
+}
+
 bool has_configuration(const Uplink& uplink, Family family) {
     const UplinkFamily& typed = uplink.family[family];
     return typed.gateway.kind != Gateway::Kind::none || !typed.sources.empty() ||
@@ -213,6 +218,52 @@ void add_gateway(Line& line, const Interface& interface, const LearnedGateways& 
     line.resolves_gateway = line.gateway && !interface.point_to_point;
 }
 
+/// The interface that a line uses; null while there is none.
+const Interface* interface_of(const Line& line, const Observation& seen) {
+    const Gateway& typed = line.uplink->family[line.family].gateway;
+    if (typed.kind != Gateway::Kind::router)
+        return find_interface(seen, line.uplink->interface);
+    const auto router = seen.routers.find(typed.address);
+    if (router == seen.routers.end() || !router->second)
+        return nullptr;
+    for (const auto& [name, interface] : seen.interfaces)
+        if (interface.index == router->second->ifindex)
+            return &interface;
+    return nullptr;
+}
+
+/// Nothing of the interface is the line's own.
+void add_router(Line& line, const Interface& interface, const Observation& seen) {
+    const Address& router = line.uplink->family[line.family].gateway.address;
+    line.interface = interface.name;
+    line.ifindex = interface.index;
+    line.carrier = interface.up && interface.carrier;
+    line.gateway = seen.routers.at(router)->gateway.value_or(router);
+    line.resolves_gateway = !interface.point_to_point;
+}
+
+std::optional<Blocked> check_router(const Line& line, const Interface* interface,
+                                    const Config& config, const Bearers& bearers) {
+    const std::string router =
+        "router " + line.uplink->family[line.family].gateway.address.to_string();
+    const auto blocked = [](const std::string& reason) {
+        return Blocked{State::no_gateway, reason, Fault::gateway};
+    };
+    if (line.uplink->shutdown)
+        return Blocked{State::shutdown, "shut down by configuration"};
+    if (!interface)
+        return blocked("no route but a default leads to " + router);
+    if (bearers.contains(line.uplink->family[line.family].gateway.address))
+        return blocked(router + " is this router itself");
+    for (const Uplink& other : config.uplinks)
+        if (other.interface == interface->name)
+            return blocked(router + " is reached by " + interface->name + ", which is uplink " +
+                           other.name);
+    if (!line.carrier)
+        return Blocked{State::no_carrier, "no carrier on " + interface->name, Fault::carrier};
+    return std::nullopt;
+}
+
 void add_assigned(Line& line, const KnownPrefixes& prefixes) {
     line.assigned = line.uplink->family[line.family].sources;
     const auto known = prefixes.find(line.uplink->name);
@@ -279,11 +330,6 @@ void judge_readiness(Line& line, const Interface* interface, const Observation& 
         line.blocked = check_gateway(line, *interface, bearers);
 }
 
-const Interface* find_interface(const Observation& seen, const std::string& name) {
-    const auto found = seen.interfaces.find(name);
-    return found == seen.interfaces.end() ? nullptr : &found->second;
-}
-
 } // namespace
 
 std::optional<Prefix> connected_prefix(const InterfaceAddress& own) {
@@ -298,9 +344,22 @@ bool is_usable(const InterfaceAddress& own) {
            !is_compatible(own.address);
 }
 
+bool leads_out(const std::vector<Line>& lines, const KernelNexthop& nexthop) {
+    return std::ranges::any_of(lines, [&](const Line& line) {
+        return line.ifindex == nexthop.ifindex && !line.by_router();
+    });
+}
+
+std::vector<const Line*> pointers_to(const std::vector<Line>& lines) {
+    std::vector<const Line*> pointers;
+    for (const Line& line : lines)
+        pointers.push_back(&line);
+    return pointers;
+}
+
 Nexthop Line::nexthop() const {
     return {.ifindex = ifindex,
-            .interface = uplink->interface,
+            .interface = interface,
             .gateway = gateway,
             .weight = static_cast<std::uint8_t>(uplink->weight)};
 }
@@ -355,9 +414,13 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
                 line.remarks.push_back("there is no 'probe profile " + uplink.profile +
                                        "': the numbers of 'default' hold");
             add_assigned(line, prefixes);
-            if (interface) {
-                add_interface(line, *interface);
-                add_gateway(line, *interface, gateways);
+            line.interface = uplink.interface;
+            const Interface* own = interface_of(line, seen);
+            if (own && line.by_router()) {
+                add_router(line, *own, seen);
+            } else if (own) {
+                add_interface(line, *own);
+                add_gateway(line, *own, gateways);
             }
             if (uplink.tunnel)
                 add_tunnel(line, view_tunnel(config, uplink, seen));
@@ -372,9 +435,14 @@ std::vector<Line> survey(const Config& config, const Tables& tables, const MarkN
                 continue;
             if (tunnels && !line.uplink->shutdown)
                 line.blocked = check_tunnel(config, line, lines, seen);
+            const Interface* own = interface_of(line, seen);
+            if (line.by_router()) {
+                line.blocked = check_router(line, own, config, bearers);
+                line.probe_source = find_probe_source(line, seen);
+                continue;
+            }
             const auto untranslatable = resolve_prefix_nats(line, lines, config, seen);
-            judge_readiness(line, find_interface(seen, line.uplink->interface), seen, bearers,
-                            untranslatable);
+            judge_readiness(line, own, seen, bearers, untranslatable);
         }
     bind_sources(lines);
     return lines;

@@ -25,6 +25,7 @@ struct Line {
     std::uint32_t mark = 0; ///< of its flows, within Config::mark_mask; 0: they bear none
 
     std::optional<Blocked> blocked;
+    std::string interface;     ///< the uplink's; by way of another router: whereto it is reached
     std::uint32_t ifindex = 0; ///< 0: no such interface
     bool carrier = false;
     std::optional<Address> gateway;           ///< empty on point-to-point interfaces
@@ -50,6 +51,9 @@ struct Line {
     std::vector<std::string> remarks;
 
     ProbeKey key() const { return {uplink->name, family}; }
+    /// Out of this site by another router of it: nothing leaves here but what bears this line's
+    /// addresses, and it is that router's matter to translate and to guard.
+    bool by_router() const { return uplink->family[family].gateway.kind == Gateway::Kind::router; }
     Nexthop nexthop() const;
 };
 
@@ -60,11 +64,16 @@ std::optional<Prefix> connected_prefix(const InterfaceAddress& own);
 /// May it be used as a source towards the Internet?
 bool is_usable(const InterfaceAddress& own);
 
+/// Does this next hop leave the site?
+bool leads_out(const std::vector<Line>& lines, const KernelNexthop& nexthop);
+std::vector<const Line*> pointers_to(const std::vector<Line>& lines);
+
 /// Table of each uplink, by name.
 using Tables = std::map<std::string, std::uint32_t>;
 
-/// kTableOwn, by its name, if any gateway or prefix is learned. Explicit tables as typed; the others keep
-/// what `previous` gave them, or get the lowest free number from Config::table_base upwards.
+/// kTableOwn, by its name, if any gateway or prefix is learned. Explicit tables as typed; the
+/// others keep what `previous` gave them, or get the lowest free number from Config::table_base
+/// upwards.
 Tables assign_tables(const Config& config, const Tables& previous);
 
 /// All lines, in the order of Config::uplinks, IPv4 before IPv6. A family in which an uplink has

@@ -78,6 +78,15 @@ std::string names_of(const std::vector<ProbeTarget>& targets) {
     return text;
 }
 
+std::string unprobed_text(const Line& line) {
+    if (!line.by_router())
+        return "nothing to probe";
+    const std::string way = "routing leads to the router, by " + gateway_text(line);
+    if (probes_gateway_only(line))
+        return way + "; no target to probe";
+    return way + "; no address of this router within the line's sources to probe from";
+}
+
 Verdict waiting(const ProbeTarget& target) {
     return {.kind = Verdict::Kind::unknown,
             .reason = name_of(target) + " may fail on every line, which would be its own fault",
@@ -89,7 +98,7 @@ Verdict verdict_of(const Line& line, const std::vector<TargetDoubt>& doubts,
     if (const auto verdict = bfd_verdict(line, seen))
         return *verdict;
     if (probe_targets(line).empty())
-        return {.kind = Verdict::Kind::alive, .reason = "nothing to probe"};
+        return {.kind = Verdict::Kind::alive, .reason = unprobed_text(line)};
     const auto found = seen.probes.find(line.key());
     if (found == seen.probes.end())
         return {.kind = Verdict::Kind::unknown, .reason = "no probe has been sent yet"};

@@ -35,6 +35,9 @@ Rule without_mask(Rule rule) {
     return rule;
 }
 
+/// Each of them is a rule for every interface.
+constexpr std::size_t kMaxExceptions = 64;
+
 std::vector<Rule> to_internal(const Rule& rule, const std::vector<Prefix>& internal) {
     std::vector<Rule> rules;
     for (const Prefix& prefix : internal) {
@@ -56,6 +59,10 @@ Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& interna
         return {.rules = rules, .protocol = kRuleProtocol, .losses = {}};
     Lowered lowered{.rules = {}, .protocol = kStockRuleProtocol, .losses = {}};
     const auto ingress = ingress_interfaces(seen);
+    const auto& taught = seen.taught.prefixes;
+    const std::size_t exceptions = std::min(taught.size(), kMaxExceptions);
+    std::vector<Prefix> inside = internal;
+    inside.insert(inside.end(), taught.begin(), taught.begin() + static_cast<long>(exceptions));
     bool affinity = false;
     for (const Rule& rule : rules) {
         const bool guards =
@@ -67,12 +74,16 @@ Lowered lower(const std::vector<Rule>& rules, const std::vector<Prefix>& interna
             affinity = affinity || rule.mask != 0;
             continue;
         }
-        for (const Rule& exception : to_internal(rule, internal))
+        for (const Rule& exception : to_internal(rule, inside))
             spread(lowered.rules, exception, ingress);
     }
     std::ranges::sort(lowered.rules);
     lowered.losses.emplace_back("zebra runs without zebra_multihome (-M multihome): destinations "
                                 "inside are only those of 'internal', one rule per interface");
+    if (exceptions < taught.size() || seen.taught.left_out > 0)
+        lowered.losses.emplace_back("of the networks that routing protocols teach only " +
+                                    std::to_string(exceptions) +
+                                    " have rules: traffic to the others may leave by a line");
     if (affinity)
         lowered.losses.emplace_back("flow affinity does not hold for packets that other programs "
                                     "mark, too");

@@ -171,6 +171,23 @@ struct DelegatedPrefix {
     bool operator==(const DelegatedPrefix&) const = default;
 };
 
+/// How routing reaches another router.
+struct RouterNexthop {
+    std::uint32_t ifindex = 0;
+    std::optional<Address> gateway; ///< absent: it is on the link
+
+    bool operator==(const RouterNexthop&) const = default;
+};
+
+/// Networks inside that routing protocols teach, beyond those of `internal`.
+struct TaughtNetworks {
+    std::vector<Prefix> prefixes; ///< sorted, disjoint
+    std::size_t routes = 0;       ///< that were taught
+    std::size_t left_out = 0;     ///< prefixes beyond the limit
+
+    bool operator==(const TaughtNetworks&) const = default;
+};
+
 struct Observation {
     std::map<std::string, Interface> interfaces; ///< by name
     std::map<NeighbourKey, NeighbourState> neighbours;
@@ -183,6 +200,9 @@ struct Observation {
     /// Defaults of main and 253, all of our own tables, and what shows_delegation().
     std::vector<KernelRoute> routes;
     std::vector<KernelRule> rules; ///< every rule of both families
+    TaughtNetworks taught;
+    /// Of routers that zebra has been asked for; absent value: no route leads there.
+    std::map<Address, std::optional<RouterNexthop>> routers;
     Dataplane dataplane;
 };
 

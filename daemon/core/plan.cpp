@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/plan.hpp"
 
+#include "core/inside.hpp"
 #include "core/kernel_view.hpp"
 
 #include <algorithm>
@@ -56,6 +57,23 @@ void add_default(std::vector<Route>& routes, Family family, std::uint32_t table,
                       .table = table,
                       .distance = kDistanceDefault,
                       .nexthops = nexthops_of(lines)});
+}
+
+void add_announced(std::vector<Route>& routes, Family family, const Choice& choice,
+                   const Announcement& announced) {
+    if (announced.withheld) {
+        add_default(routes, family, kTableDefault, choice.carrying);
+        return;
+    }
+    add_default(routes, family, kTableDefault, choice.standby);
+    if (choice.carrying.empty())
+        return;
+    routes.push_back({.destination = Prefix::any(family),
+                      .table = kTableMain,
+                      .distance = announced.distance,
+                      .nexthops = nexthops_of(choice.carrying),
+                      .metric = announced.metric,
+                      .tag = announced.tag});
 }
 
 /// Where nothing carries the search must not go on to what another program has put into main.
@@ -209,7 +227,7 @@ PerFamily<bool> plan_own_default(const std::vector<Line>& lines, const Observati
             best[family] = &route;
     }
     const auto is_of_a_line = [&](const KernelNexthop& nexthop) {
-        return std::ranges::find(lines, nexthop.ifindex, &Line::ifindex) != lines.end();
+        return leads_out(lines, nexthop);
     };
     for (const Family family : kFamilies)
         own[family] = own[family] &&
@@ -218,13 +236,13 @@ PerFamily<bool> plan_own_default(const std::vector<Line>& lines, const Observati
 }
 
 std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices,
+                               const PerFamily<Announcement>& announced,
                                const PerFamily<bool>& own_default) {
     std::vector<Route> routes;
     for (const Line& line : lines)
         add_uplink_table(routes, line);
     for (const Family family : kFamilies) {
-        add_default(routes, family, kTableMain, choices[family].carrying);
-        add_default(routes, family, kTableDefault, choices[family].standby);
+        add_announced(routes, family, choices[family], announced[family]);
         if (own_default[family])
             add_own_default(routes, family, choices[family].carrying);
     }
@@ -271,14 +289,12 @@ std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& line
     return rules;
 }
 
-NatPlan plan_nat(const Config& config, const std::vector<Line>& lines) {
+NatPlan plan_nat(const Config& config, const std::vector<Line>& lines, const Observation& seen) {
     NatPlan plan;
     if (config.flow_affinity && !config.uplinks.empty())
         plan.mark_mask = config.mark_mask;
-    for (const Prefix& prefix : internal_prefixes(config))
+    for (const Prefix& prefix : inside_of(config, seen, pointers_to(lines)))
         plan.internal[prefix.family()].push_back(prefix);
-    for (const Family family : kFamilies)
-        drop_covered(plan.internal[family]);
     std::map<const Uplink*, LineNat> nats;
     for (const Uplink& uplink : config.uplinks)
         if (!uplink.interface.empty())
@@ -319,9 +335,9 @@ std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& 
         if (choices[family].carrying.size() > 1)
             add_sharing(sysctls, family, config.load_sharing);
     for (const Line& line : lines)
-        if (line.ifindex != 0)
+        if (line.ifindex != 0 && !line.by_router())
             sysctls.push_back({.family = line.family,
-                               .interface = line.uplink->interface,
+                               .interface = line.interface,
                                .name = "ignore_routes_with_linkdown",
                                .value = 1});
     sort_unique(sysctls);
@@ -366,6 +382,8 @@ std::vector<ProbeTarget> probe_targets(const Line& line) {
             targets.push_back(
                 {.kind = target.kind, .address = *line.gateway, .interval = target.interval});
     }
+    if (line.by_router())
+        return line.probe_source ? targets : std::vector<ProbeTarget>();
     // A relay has no address of the kind that stands for it.
     if (targets.empty() && line.gateway && !is_compatible(*line.gateway))
         targets.push_back({.kind = ProbeTarget::Kind::icmp, .address = *line.gateway});
@@ -394,7 +412,7 @@ std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines) {
             continue;
         const Milliseconds window = window_of(line, targets);
         plans.push_back({.key = line.key(),
-                         .interface = line.uplink->interface,
+                         .interface = line.interface,
                          .ifindex = line.ifindex,
                          .source = *line.probe_source,
                          .targets = std::move(targets),
@@ -412,10 +430,20 @@ std::vector<BfdPlan> plan_bfd(const std::vector<Line>& lines) {
     std::vector<BfdPlan> plans;
     for (const Line& line : lines)
         if (line.uplink->bfd && !line.blocked && line.gateway && line.probe_source)
-            plans.push_back({line.key(), line.uplink->interface, *line.probe_source, *line.gateway,
+            plans.push_back({line.key(), line.interface, *line.probe_source, *line.gateway,
                              line.uplink->bfd_profile});
     std::ranges::sort(plans, {}, &BfdPlan::key);
     return plans;
+}
+
+std::vector<Address> plan_routers(const Config& config) {
+    std::vector<Address> routers;
+    for (const Uplink& uplink : config.uplinks)
+        for (const UplinkFamily& family : uplink.family.values)
+            if (family.gateway.kind == Gateway::Kind::router)
+                routers.push_back(family.gateway.address);
+    sort_unique(routers);
+    return routers;
 }
 
 std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines) {

@@ -14,12 +14,14 @@
 //   tables  an uplink's: its subnets, a default by its gateway, and behind that an unreachable one,
 //   so
 //           that a packet with the line's source never falls through to another line
-//           main: a default by the carrying lines; 253: one by the standby lines
+//           main: a default by the carrying lines; 253: one by the standby lines. While main's is
+//           withheld (announce.hpp), 253 has that by the carrying lines
 //
 // Why base+0: main also holds the lines' own subnets. A packet with line A's source for a host in
 // line B's subnet would leave by B. For these destinations main is asked after the sources.
 #pragma once
 
+#include "core/announce.hpp"
 #include "core/choice.hpp"
 #include "core/desired.hpp"
 #include "core/line.hpp"
@@ -42,8 +44,6 @@ inline constexpr std::uint32_t kRuleAffinity = 600;
 /// Two rules: kTableOwn, kTableDefault.
 inline constexpr std::uint32_t kRuleOwnDefault = 900;
 
-/// Our routes beat those of every routing protocol and lose to connected, kernel and static ones.
-inline constexpr std::uint8_t kDistanceDefault = 5;
 inline constexpr std::uint8_t kDistanceUnreachable = 254;
 
 /// In which families our default has to come before main's. A client that learns a line's gateway
@@ -53,10 +53,11 @@ inline constexpr std::uint8_t kDistanceUnreachable = 254;
 PerFamily<bool> plan_own_default(const std::vector<Line>& lines, const Observation& seen);
 
 std::vector<Route> plan_routes(const std::vector<Line>& lines, const PerFamily<Choice>& choices,
+                               const PerFamily<Announcement>& announced = {},
                                const PerFamily<bool>& own_default = {});
 std::vector<Rule> plan_rules(const Config& config, const std::vector<Line>& lines,
                              const PerFamily<bool>& own_default = {});
-NatPlan plan_nat(const Config& config, const std::vector<Line>& lines);
+NatPlan plan_nat(const Config& config, const std::vector<Line>& lines, const Observation& seen);
 /// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
 /// carries that is better for their flows (better_off_since()).
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
@@ -68,6 +69,8 @@ std::vector<TableName> plan_table_names(const Tables& tables);
 std::vector<ProbePlan> plan_probes(const std::vector<Line>& lines);
 std::vector<BfdPlan> plan_bfd(const std::vector<Line>& lines);
 std::vector<NeighbourKey> plan_gateways(const std::vector<Line>& lines);
+/// Whose way zebra is to be asked for.
+std::vector<Address> plan_routers(const Config& config);
 
 /// The probe targets of a line: those configured for its family, else its gateway.
 std::vector<ProbeTarget> probe_targets(const Line& line);

@@ -108,7 +108,7 @@ void remark_neighbours(Line& line, const PrefixPair& pair, const Observation& se
         for (const InterfaceAddress& own : interface.addresses) {
             const Prefix subnet(own.address, own.prefix_length);
             const bool alone = subnet == Prefix::host(own.address); // is not translated
-            if (name != line.uplink->interface && !alone && subnet.overlaps(pair.outside))
+            if (name != line.interface && !alone && subnet.overlaps(pair.outside))
                 line.remarks.push_back(subnet.to_string() + " on " + name +
                                        " overlaps NAT prefix " + outside +
                                        ": hosts there are not reached by this line, " +

@@ -10,8 +10,9 @@
 // is no such case: that last line is dead too.)
 //
 // The lines do not notice at the same moment. While a target is dead on one line and another has
-// just begun to lose probes to it, or waits for a reply that should have come and has had none since
-// the first line missed its own, the first line's verdict waits: moving away from it could be wrong.
+// just begun to lose probes to it, or waits for a reply that should have come and has had none
+// since the first line missed its own, the first line's verdict waits: moving away from it could be
+// wrong.
 #pragma once
 
 #include "core/line.hpp"

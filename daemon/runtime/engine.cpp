@@ -179,6 +179,10 @@ void Engine::steer_sensors(Time now) {
         bfd_ = decision_.desired.bfd;
         sensors_.set_bfd(bfd_);
     }
+    if (decision_.desired.routers != routers_) {
+        routers_ = decision_.desired.routers;
+        sensors_.set_routers(routers_);
+    }
     if (decision_.desired.advertise != advertise_) {
         for (const std::string& news :
              advertise_news(advertise_, decision_.desired.advertise, decision_.advertise))
@@ -259,7 +263,7 @@ Wanted Engine::wanted() const {
             });
         if (translates)
             wanted.untranslated.push_back(
-                core::untranslated_flows(*decided_config_, decision_.lines, family));
+                core::untranslated_flows(wanted.desired.nat, decision_.lines, family));
     }
     return wanted;
 }

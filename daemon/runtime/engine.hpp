@@ -29,6 +29,8 @@ struct Sensors {
         set_interest;
     std::function<void(const core::NeighbourKey&)> resolve;
     std::function<void(const std::vector<core::BfdPlan>&)> set_bfd;
+    /// Routers whose way zebra is to be asked for.
+    std::function<void(const std::vector<core::Address>&)> set_routers;
     std::function<void(const std::vector<core::AdvertisePlan>&, Time)> set_advertise;
 };
 
@@ -129,6 +131,7 @@ private:
     core::Decision decision_;
     std::vector<core::ProbePlan> probes_;
     std::vector<core::BfdPlan> bfd_;
+    std::vector<core::Address> routers_;
     std::vector<core::AdvertisePlan> advertise_;
     std::set<std::uint32_t> tables_;
     std::vector<core::NeighbourKey> gateways_;

@@ -64,7 +64,7 @@ void fill_figures(status::Line& to, const std::vector<core::TargetFigures>& targ
 void fill(status::Line& to, const View& view, const core::LineReport& report) {
     const core::ProbeKey key = report.line.key();
     to.set_uplink(key.uplink);
-    to.set_interface(report.line.uplink->interface);
+    to.set_interface(report.line.interface);
     to.set_family(core::to_string(key.family));
     to.set_state(core::to_string(report.health.state));
     to.set_seconds(seconds_of(view.now - report.health.since));
@@ -88,6 +88,14 @@ void fill(status::Exit& to, const Engine& engine, const core::KernelNexthop& nex
     to.set_weight(nexthop.weight);
 }
 
+void fill(status::Announcement& to, const core::Announcement& from) {
+    to.set_withheld(from.withheld);
+    to.set_distance(from.distance);
+    to.set_metric(from.metric);
+    to.set_tag(from.tag);
+    to.set_reason(from.reason);
+}
+
 void add_way(status::Overview& to, const Engine& engine, core::Family family) {
     const auto& decision = engine.decision();
     const bool used = std::ranges::any_of(
@@ -99,6 +107,7 @@ void add_way(status::Overview& to, const Engine& engine, core::Family family) {
     for (const auto& nexthop : core::default_nexthops(engine.observation(), family))
         fill(*way.add_leaves_by(), engine, nexthop);
     way.set_reason(decision.choice_reason[family]);
+    fill(*way.mutable_announcement(), decision.announced[family]);
     const auto foreign =
         core::foreign_default(engine.observation(), family, decision.desired.routes);
     if (!foreign)
@@ -328,6 +337,13 @@ status::Overview overview(const Engine& engine, Time now) {
         fill(*to.add_lines(), view, report);
     for (const core::Family family : core::kFamilies)
         add_way(to, engine, family);
+    if (!engine.config().learn.empty()) {
+        const core::TaughtNetworks& taught = engine.observation().taught;
+        to.mutable_taught()->set_routes(static_cast<std::uint32_t>(taught.routes));
+        to.mutable_taught()->set_networks(
+            static_cast<std::uint32_t>(taught.prefixes.size() + taught.left_out));
+        to.mutable_taught()->set_left_out(static_cast<std::uint32_t>(taught.left_out));
+    }
     for (const Problem& problem : engine.reconciler().problems()) {
         status::Problem& shown = *to.add_problems();
         shown.set_object(problem.object);

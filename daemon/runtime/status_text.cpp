@@ -88,6 +88,17 @@ std::string exit_text(const status::Exit& exit) {
     return exit.uplink().empty() ? text + " (no uplink)" : exit.uplink() + " (" + text + ")";
 }
 
+/// Nothing where all is as it is without being told.
+std::string announcement_text(const status::Announcement& announcement) {
+    if (announcement.withheld())
+        return "main has no default to be announced by routing protocols: " + announcement.reason();
+    if (announcement.metric() == 0 && announcement.tag() == 0)
+        return "";
+    return "announced with metric " + std::to_string(announcement.metric()) +
+           (announcement.tag() == 0 ? "" : ", tag " + std::to_string(announcement.tag())) + ": " +
+           announcement.reason();
+}
+
 std::string way_text(const status::Way& way) {
     std::string first = way.family() == "ipv4" ? "IPv4" : "IPv6";
     std::string text;
@@ -96,6 +107,8 @@ std::string way_text(const status::Way& way) {
     if (way.leaves_by().empty())
         text = "no Internet traffic leaves: neither main nor table 253 has a default with carrier";
     std::string result = wrap(first + ": ", text, 6) + wrap("      ", way.reason(), 6);
+    if (const std::string announced = announcement_text(way.announcement()); !announced.empty())
+        result += wrap("      ", announced, 6);
     if (way.has_foreign_default())
         result += wrap(way.foreign_default_passed_over() ? "      " : "      % ",
                        way.foreign_default_passed_over()
@@ -104,6 +117,19 @@ std::string way_text(const status::Way& way) {
                            : "another program's default in main comes before ours: " +
                                  exit_text(way.foreign_default()),
                        8);
+    return result;
+}
+
+std::string taught_text(const status::Taught& taught) {
+    const std::string text = std::to_string(taught.routes()) + " learned, " +
+                             std::to_string(taught.networks()) + " beyond those of 'internal'";
+    std::string result = wrap("Networks inside: ", text, 2);
+    if (taught.left_out() > 0)
+        result += wrap("% ",
+                       std::to_string(taught.left_out()) +
+                           " of them are beyond the limit, and not translated; 'learn ... "
+                           "within' or 'internal' would do with fewer",
+                       2);
     return result;
 }
 
@@ -276,6 +302,8 @@ std::string to_text(const status::Overview& overview) {
     text += "\n" + lines_text(overview) + "\n";
     for (const status::Way& way : overview.ways())
         text += way_text(way);
+    if (overview.has_taught())
+        text += taught_text(overview.taught());
     return text + problems_text(overview);
 }
 

@@ -43,6 +43,8 @@ FlowSelector untranslated(const std::vector<std::string>& sources,
     selector.kind = FlowSelector::Kind::untranslated;
     selector.sources = prefixes(sources);
     selector.not_destinations = prefixes(not_destinations);
+    core::drop_covered(selector.sources);
+    core::drop_covered(selector.not_destinations);
     selector.family = selector.sources.at(0).family();
     return selector;
 }

@@ -331,6 +331,13 @@ void type_anything(Generator& any, const mh_out* out) {
         mh_config_uplink_profile(uplink, any.maybe() ? "fast" : second.c_str(), out);
         break;
     case 17:
+        mh_config_announce_while(any.one_of({"any", "usable", "up", first}).c_str(), out);
+        mh_config_announce_number(static_cast<mh_announce_number>(any.below(3)), number, out);
+        mh_config_announce_quality(out);
+        mh_config_learn(any.maybe() ? any.one_of({"ospf", "static", first}).c_str() : nullptr,
+                        any.maybe() ? second.c_str() : nullptr, any.below(4) != 0, out);
+        mh_config_uplink_gateway_router(uplink, family,
+                                        any.one_of({"10.0.0.2", "fd00::2", first}).c_str(), out);
         mh_config_load_sharing(any.one_of({"per-flow", "per-source", first}).c_str(), out);
         mh_config_failback(any.one_of({"drain", "now", "never", first}).c_str(),
                            any.maybe() ? number : MH_DEFAULT, out);

@@ -53,6 +53,12 @@ private:
             return mh_config_last_resort(word(1), out), true;
         if (words_[0] == "load-sharing")
             return mh_config_load_sharing(word(1), out), true;
+        if (words_[0] == "learn")
+            return mh_config_learn(words_.at(1) == "all" ? nullptr : word(1), behind("within"),
+                                   true, out),
+                   true;
+        if (words_[0] == "announce")
+            return announce_line();
         if (words_[0] == "failback")
             return failback_line();
         in_advertise_ = words_[0] == "ipv6";
@@ -114,6 +120,8 @@ private:
         const mh_out* out = printed_.out();
         if (words_.at(1) == "gateway" && words_.at(2) == "auto")
             return mh_config_uplink_gateway_auto(name(), family, number_behind("table"), out), true;
+        if (words_.at(1) == "gateway" && words_.at(2) == "router")
+            return mh_config_uplink_gateway_router(name(), family, word(3), out), true;
         if (words_.at(1) == "gateway")
             return mh_config_uplink_gateway(name(), family, word(2), words_.size() > 3, out), true;
         if (words_[1] == "nat" && words_.at(2) == "prefix")
@@ -143,6 +151,19 @@ private:
     const char* behind(const char* key) const {
         const auto found = std::ranges::find(words_, key);
         return found == words_.end() || found + 1 == words_.end() ? nullptr : (found + 1)->c_str();
+    }
+    bool announce_line() {
+        const mh_out* out = printed_.out();
+        if (words_.at(1) == "while")
+            return mh_config_announce_while(word(2), out), true;
+        if (words_.at(2) == "quality")
+            return mh_config_announce_quality(out), true;
+        if (words_[1] == "metric")
+            return mh_config_announce_number(MH_ANNOUNCE_METRIC, number_behind("fixed"), out), true;
+        const bool is_tag = words_[1] == "tag";
+        return mh_config_announce_number(is_tag ? MH_ANNOUNCE_TAG : MH_ANNOUNCE_DISTANCE,
+                                         std::stoll(words_[2]), out),
+               true;
     }
     bool failback_line() {
         const mh_out* out = printed_.out();

@@ -362,7 +362,7 @@ TEST_F(Flows, Selectors) {
     EXPECT_EQ(selector.last, ip("2001:db8::9"));
 
     const FlowSelector untranslated =
-        untranslated_flows(router.config, router.last.lines, Family::v4);
+        untranslated_flows(router.last.desired.nat, router.last.lines, Family::v4);
     EXPECT_EQ(untranslated.kind, FlowSelector::Kind::untranslated);
     EXPECT_EQ(texts(untranslated.sources),
               (Names{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}));

@@ -15,6 +15,7 @@ runtime::Sensors sensors_of(World& world) {
             .set_interest = [](const auto&, const auto&) {},
             .resolve = [](const core::NeighbourKey&) {},
             .set_bfd = [](const std::vector<core::BfdPlan>&) {},
+            .set_routers = [](const std::vector<core::Address>&) {},
             .set_advertise = [](const std::vector<core::AdvertisePlan>&, core::Time) {}};
 }
 

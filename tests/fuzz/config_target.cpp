@@ -79,6 +79,19 @@ public:
             return edit_bfd(config, word_[0], !has(2), word(1));
         case 'L':
             return edit_load_sharing(config, word(0));
+        case 'w':
+            return edit_announce_while(config, word(0));
+        case 'W':
+            return edit_announce_number(
+                config, static_cast<core::AnnounceNumber>(number(0).value_or(0) % 3), number(1));
+        case 'e':
+            return edit_learn(config, word(0), word(1), !has(2));
+        case 'v':
+        case 'V':
+            return edit_gateway_router(config, word_[0], command_ == 'v' ? Family::v4 : Family::v6,
+                                       word_[1]);
+        case 'q':
+            return edit_announce_quality(config);
         case 'F':
             return edit_failback(config, word(0), number(1));
         case 'a':

@@ -136,14 +136,19 @@ std::string check_line_tables(const Decision& decision) {
     return "";
 }
 
-/// main's default is by the carrying lines, 253's by those that stand by.
+/// main's default is by the carrying lines, 253's by those that stand by. What is not good enough
+/// to be announced is in 253.
 std::string check_defaults(const Decision& decision) {
     for (const Family family : kFamilies)
         for (const std::uint32_t table : {kTableMain, kTableDefault}) {
+            const bool withheld = decision.announced[family].withheld;
+            if (decision.announced[family].elsewhere && table == kTableDefault)
+                continue; // the kernel falls back to it by itself, and no line carries
+            const bool of_carriers = withheld == (table == kTableDefault);
             std::vector<Nexthop> wanted;
             for (const LineReport& report : decision.lines)
-                if (report.line.family == family &&
-                    (table == kTableMain ? report.carries : report.stands_by))
+                if (report.line.family == family && (!withheld || table == kTableDefault) &&
+                    (of_carriers ? report.carries : report.stands_by))
                     wanted.push_back(report.line.nexthop());
             const auto found = defaults(decision.desired, family, table);
             if (found.size() != (wanted.empty() ? 0U : 1U) ||
@@ -188,7 +193,7 @@ std::string check_guard(const Decision& decision) {
 /// No flow of a line that carries is stale, and none without somebody else to carry it.
 std::string check_stale(const Decision& decision) {
     for (const StaleFlows& stale : decision.stale) {
-        bool alternative = stale.address_gone;
+        bool alternative = stale.address_gone || decision.announced[stale.line.family].elsewhere;
         for (const auto& [key, line] : decision.history.lines) {
             if (key.family != stale.line.family || !line.carried)
                 continue;

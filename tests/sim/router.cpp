@@ -226,6 +226,20 @@ bool SimRouter::works(const Flow& flow) const {
            });
 }
 
+/// Its line is no more. Does another one in its place, with the same interface and address, carry?
+bool SimRouter::goes_on(const Flow& flow) const {
+    const auto nexthops = default_nexthops(world_.seen, flow.line.family);
+    return std::ranges::any_of(history_.lines, [&](const auto& entry) {
+        const auto& [key, line] = entry;
+        return key.family == flow.line.family && line.carried &&
+               std::ranges::find(nexthops, line.ifindex, &KernelNexthop::ifindex) !=
+                   nexthops.end() &&
+               std::ranges::any_of(line.translated, [&](const AddressRange& range) {
+                   return contains(range, flow.translated_to);
+               });
+    });
+}
+
 std::string SimRouter::forget_stale() {
     std::map<ProbeKey, std::size_t> open;
     const auto is_vanished = [&](const StaleFlows& stale) {
@@ -268,7 +282,7 @@ std::string SimRouter::forget(const StaleFlows& stale) {
 
 std::string SimRouter::check_settled(Time now) {
     for (const Flow& flow : flows_) {
-        if (works(flow))
+        if (works(flow) || (!find(history_, flow.line) && goes_on(flow)))
             continue;
         const auto nexthops = default_nexthops(world_.seen, flow.line.family);
         bool alternative = false;

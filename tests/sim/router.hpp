@@ -51,6 +51,7 @@ private:
     std::string forget_stale();
     std::string forget(const core::StaleFlows& stale);
     bool works(const Flow& flow) const;
+    bool goes_on(const Flow& flow) const;
     Carriers carriers() const;
     std::string check_move(const Carriers& before, bool edited, Cause cause) const;
     std::string check_repeats(core::Time now);
