@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""RIP version 2 inside; see ../igp.py."""
+
+import pytest
+
+import igp
+from igp import *  # noqa: F403  (the tests)
+from lib.topogen import get_topogen
+
+pytestmark = [pytest.mark.multihomed, pytest.mark.ripd]
+PROTOCOL = igp.Protocol("rip", families=(4,))
+
+
+def setup_module(mod):
+    igp.start(mod)
+
+
+def teardown_module():
+    get_topogen().stop_topology()
