@@ -65,13 +65,18 @@ def build_topo(tgen):
     tgen.add_link(r2, hosts["h"], "r2-eth1", "h-eth0")
 
 
-def start(mod):
-    """Build the topology, start both routers, wait until the lines are up."""
+def start(mod, unnamed=()):
+    """Build the topology, start both routers, wait until the lines are up.
+
+    `unnamed` are (router, daemon) that the framework does not find by a `router NAME` in frr.conf.
+    """
     tgen = Topogen(build_topo, mod.__name__)
     tgen.start_topology()
     address_hosts(tgen.gears)
     for name in ("r1", "r2"):
         _load(tgen.gears[name], pathlib.Path(mod.__file__).parent)
+    for name, daemon in unnamed:
+        tgen.gears[name].net.daemons[daemon] = 1
     tgen.start_router()
     wait_until_up(tgen.gears["r1"])
 
@@ -158,30 +163,30 @@ def start_again(router, daemon):
 
 def silence(line):
     """The provider takes every packet and says nothing; the carrier stays."""
-    _gear(line.name).net.cmd_raises("nft add rule inet provider silent drop")
+    gear(line.name).net.cmd_raises("nft add rule inet provider silent drop")
 
 
 def heal(line):
-    _gear(line.name).net.cmd_raises("nft flush chain inet provider silent")
+    gear(line.name).net.cmd_raises("nft flush chain inet provider silent")
 
 
 def packets(line, counter):
     """What the provider has counted from the customer: "good" or "wrong" sources."""
-    text = _gear(line.name).net.cmd_raises(f"nft list counter inet provider {counter}")
+    text = gear(line.name).net.cmd_raises(f"nft list counter inet provider {counter}")
     return int(text.split("packets", 1)[1].split()[0])
 
 
-def pings(gear, target, source=None, wait=1):
+def pings(node, target, source=None, wait=1):
     """Whether one packet is answered."""
     command = f"ping -n -c1 -W{wait} {f'-I {source}' if source else ''} {target}"
-    return ", 1 received" in gear.net.cmd(command)
+    return ", 1 received" in node.net.cmd(command)
 
 
 def host_reaches_internet(families, timeout=10):
     """From the address that is translated; IPv6 hosts would choose the other one."""
     for family in families:
         target, source = plan.internet(family), HOST[family]
-        reaches = functools.partial(pings, _gear("h"), target, source)
+        reaches = functools.partial(pings, gear("h"), target, source)
         wait_for(reaches, timeout, what=f"h reaches {target}")
 
 
@@ -194,7 +199,7 @@ def default_at(router, family):
 
 def learned_default(protocol, family):
     """Whether r2 sends by r1 what it does not know, as the protocol taught it."""
-    route = default_at(_gear("r2"), family)
+    route = default_at(gear("r2"), family)
     if route is None or route["protocol"] != protocol.name:
         return False
     (nexthop,) = route["nexthops"]
@@ -205,14 +210,14 @@ def _inside_address(family):
     """r1's address towards r2 as next hop: link-local in IPv6."""
     if family == 4:
         return R1_INSIDE[4]
-    interfaces = {a["ifname"]: a["addr_info"] for a in multihome.kernel(_gear("r1")).addresses()}
+    interfaces = {a["ifname"]: a["addr_info"] for a in multihome.kernel(gear("r1")).addresses()}
     (local,) = {a["local"] for a in interfaces["r1-eth0"] if a["local"].startswith("fe80:")}
     return local
 
 
 def knows_host(family):
     """Whether r1 has both of h's networks by r2; nobody but the protocol can have told it."""
-    routes = multihome.kernel(_gear("r1")).routes(family, 254)
+    routes = multihome.kernel(gear("r1")).routes(family, 254)
     found = {r["dst"] for r in routes if r.get("dev") == "r1-eth0" and "gateway" in r}
     wanted = {_network(address, family) for address in (HOST[family], PUBLIC_HOST[family])}
     return wanted <= found
@@ -246,7 +251,7 @@ def ours(r1):
 @contextlib.contextmanager
 def default_untouched_at_r2():
     """Nothing happens to r2's defaults meanwhile, not even a withdrawal that comes back at once."""
-    argv = [*_gear("r2").net.pre_cmd, "ip", "monitor", "route"]
+    argv = [*gear("r2").net.pre_cmd, "ip", "monitor", "route"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as monitor:
         try:
             yield
@@ -257,7 +262,7 @@ def default_untouched_at_r2():
     assert not touched, touched
 
 
-def _gear(name):
+def gear(name):
     return get_topogen().gears[name]
 
 
@@ -284,7 +289,7 @@ def test_client_router_learns_the_default(protocol):
 def test_internal_routes_win_over_the_lines(protocol, family):
     """Whatever source, mark or interface would choose a line."""
     del protocol
-    kernel = multihome.kernel(_gear("r1"))
+    kernel = multihome.kernel(gear("r1"))
     for target in (HOST[family], PUBLIC_HOST[family]):
         for number, line in enumerate(plan.LINES, 1):
             address, gateway = line.router(family), f"r1-eth{number}"
@@ -295,7 +300,7 @@ def test_internal_routes_win_over_the_lines(protocol, family):
             ]
             for question in asked:
                 assert kernel.route_get(target, **question).get("dev") == "r1-eth0", question
-            assert pings(_gear("r1"), target, address), f"{address} to {target}"
+            assert pings(gear("r1"), target, address), f"{address} to {target}"
 
 
 def test_host_reaches_the_internet_by_the_preferred_line(protocol):
@@ -307,11 +312,11 @@ def test_host_reaches_the_internet_by_the_preferred_line(protocol):
 def test_a_foreign_source_stays_at_home(protocol, family):
     """A network that is nobody's to translate; the last test counts what a provider saw."""
     del protocol
-    assert not pings(_gear("h"), plan.internet(family), PUBLIC_HOST[family], wait=0.2)
+    assert not pings(gear("h"), plan.internet(family), PUBLIC_HOST[family], wait=0.2)
 
 
 def test_failover_and_return_are_not_noticed_inside(protocol):
-    r1 = _gear("r1")
+    r1 = gear("r1")
     with default_untouched_at_r2():
         silence(CHARTER)
         wait_for(lambda: "down" in line_states(r1), what="charter is down")
@@ -322,7 +327,7 @@ def test_failover_and_return_are_not_noticed_inside(protocol):
 
 
 def test_crash_of_multihomed_is_not_noticed_inside(protocol):
-    r1 = _gear("r1")
+    r1 = gear("r1")
     before = ours(r1)
     with default_untouched_at_r2():
         multihome.end_daemon(r1, "multihomed")
@@ -334,7 +339,7 @@ def test_crash_of_multihomed_is_not_noticed_inside(protocol):
 
 
 def test_crash_of_the_protocol_changes_nothing_of_ours(protocol):
-    r1 = _gear("r1")
+    r1 = gear("r1")
     before = ours(r1)
     multihome.end_daemon(r1, protocol.daemon)
     wait_for(
@@ -350,14 +355,14 @@ def test_crash_of_the_protocol_changes_nothing_of_ours(protocol):
 
 def test_default_is_gone_while_no_line_works(protocol):
     """`last-resort withdraw`; what is inside goes on."""
-    r1, r2 = _gear("r1"), _gear("r2")
+    r1, r2 = gear("r1"), gear("r2")
     for line in plan.LINES:
         silence(line)
     for family in protocol.families:
         wait_for(lambda f=family: default_at(r1, f) is None, what=f"r1 has no IPv{family} default")
         limit = protocol.withdraws_within
         wait_for(lambda f=family: default_at(r2, f) is None, limit, what=f"nor has r2, IPv{family}")
-        assert pings(_gear("h"), R1_INSIDE[family])
+        assert pings(gear("h"), R1_INSIDE[family])
     heal(ATT)
     wait_converged(protocol)
     host_reaches_internet(protocol.families)
@@ -371,7 +376,7 @@ def test_no_provider_saw_a_foreign_source(protocol):
 
 
 def test_stop_leaves_nothing(protocol):
-    r1 = _gear("r1")
+    r1 = gear("r1")
     multihome.end_daemon(r1, "multihomed", 15)
     left = ["4 rule 0: from all lookup 255", "4 rule 32766: from all lookup 254"]
     left += ["4 rule 32767: from all lookup 253"]
