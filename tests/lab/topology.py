@@ -88,6 +88,8 @@ class _Port:
 class Lab:
     """The small office in namespaces.  Use as a context manager, or close() it."""
 
+    ROLES = ("lan", "srv", "router")  # what stands on the customer's side
+
     def __init__(self, ledger):
         self.ledger = ledger
         self.name = ledger.name
@@ -98,8 +100,7 @@ class Lab:
         self._ports = {}
         self._next_index = 100
         self._mac = 0
-        roles = ["lan", "srv", "router", "internet"]
-        roles += [f"isp-{line.name}" for line in self.lines]
+        roles = [*self.ROLES, "internet", *(f"isp-{line.name}" for line in self.lines)]
         self._namespaces = {role: Namespace(f"mh{self.name}-{role}") for role in roles}
 
     @classmethod
@@ -154,6 +155,11 @@ class Lab:
 
     def provider(self, line):
         return self._namespaces[f"isp-{_name(line)}"]
+
+    def customer(self, line):
+        """The router at which a line ends."""
+        del line
+        return self.router
 
     def line(self, name):
         return next(line for line in self.lines if line.name == _name(name))
@@ -313,7 +319,7 @@ mcast_snooping 0
 
     def _build_line(self, line):
         isp, internet = self.provider(line), self["internet"]
-        self._veth(self.router, line.interface, isp, "cust-port")
+        self._veth(self.customer(line), line.interface, isp, "cust-port")
         self._veth(internet, line.name, isp, "far-port")
         transit4, transit6 = (ipaddress.ip_network(t) for t in (line.transit4, line.transit6))
         isp.batch(self._bridge(isp, "cust", "cust-port") + self._bridge(isp, "far", "far-port"))

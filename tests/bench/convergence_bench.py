@@ -1,0 +1,357 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long a host behind a third router is without the Internet, by routing protocol and timers.
+
+    MULTIHOME_BUILD=build tests/bench/convergence_bench.py [--rounds N] [--only WORD] [--list]
+
+      charter --- a ---.            a, b: multihomed with one line each, `last-resort withdraw`
+                  |     c --- lan   c:    FRR's own daemons only; prefers a
+          att --- b ---'
+
+A fault begins at a random moment.  Measured is, in packets, the longest time in which no new TCP
+connection could be begun (every 20 ms) and the longest silence of a UDP flow (every 10 ms) that had
+begun before it.  Nothing is judged.  Central: Office, trial().
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import ipaddress
+import pathlib
+import random
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from lab import CABLE, SILENT, Connector, Flow, Lab, Server, plan, wait_for  # noqa: E402
+from lab.frr import Frr  # noqa: E402
+from lab.netns import Rtnl  # noqa: E402
+from lab.stage import own_table_names  # noqa: E402
+
+CUT = "link a-c cut"
+FAULTS = {CABLE: "a's line: cable pulled", SILENT: "a's line: gateway silent", CUT: CUT}
+EXITS = {"charter": "a", "att": "b"}
+LINKS = {("a", "c"): 1, ("b", "c"): 2, ("a", "b"): 3}  # the number is in the addresses
+HOST = {4: "10.10.0.10", 6: "fd5a:1b2c:3d4e:10::10"}
+GATEWAY = {4: "10.10.0.1", 6: "fd5a:1b2c:3d4e:10::1"}
+
+
+class Office(Lab):
+    """Two exit routers with a line each, a client router, a host."""
+
+    ROLES = ("lan", "a", "b", "c")
+
+    def customer(self, line):
+        return self[EXITS[line.name]]
+
+    def _build_router(self):
+        self._rtnl = Rtnl(self["c"].name)
+        for line in self.lines:
+            router = self.customer(line)
+            own_table_names(self.ledger, router)
+            router.batch(
+                [
+                    f"link set {line.interface} up",
+                    f"addr add {line.router4}/{line.link_length(4)} dev {line.interface}",
+                    f"addr add {line.router6}/{line.link_length(6)} dev {line.interface} nodad",
+                ]
+            )
+
+    def _build_inside(self):
+        for (near, far), number in LINKS.items():
+            indexes = self._veth(self[near], f"to-{far}", self[far], f"to-{near}")
+            if (near, far) == ("a", "c"):
+                self._cut_port = indexes[1]
+            for end, (role, peer) in enumerate(((near, far), (far, near)), 1):
+                self[role].batch(
+                    [
+                        f"link set to-{peer} up",
+                        f"addr add 10.1.{number}.{end}/24 dev to-{peer}",
+                        f"addr add fd5a:1b2c:3d4e:{number}::{end}/64 dev to-{peer} nodad",
+                    ]
+                )
+        self._veth(self["c"], "to-lan", self["lan"], "eth0")
+        for role, device, address in (("c", "to-lan", GATEWAY), ("lan", "eth0", HOST)):
+            self[role].batch(
+                [
+                    f"link set {device} up",
+                    f"addr add {address[4]}/24 dev {device}",
+                    f"addr add {address[6]}/64 dev {device} nodad",
+                ]
+            )
+        self["lan"].batch(f"route add default via {GATEWAY[family]}" for family in (4, 6))
+
+    def begin(self, fault):
+        """Let a fault of router a begin; returns when, in ns."""
+        if fault == CUT:
+            return self._rtnl.set_link(self._cut_port, False)[1]
+        return self.break_line("charter", fault).at
+
+    def end(self, fault):
+        if fault == CUT:
+            return self._rtnl.set_link(self._cut_port, True)[1]
+        return self.heal("charter").at
+
+
+# -- what the routers are told ------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A protocol with certain timers; `everywhere` is under each interface inside."""
+
+    protocol: str
+    timers: str
+    daemon: str
+    family: int
+    period: float  # seconds, in which its timers come round: faults begin anywhere in it
+    patience: float  # seconds until "never"
+    everywhere: str = ""
+    process: str = ""
+
+
+def _ospf(**more):
+    return Variant("OSPF", daemon="ospfd", family=4, **more)
+
+
+def _ospf6(**more):
+    return Variant("OSPFv3", daemon="ospf6d", family=6, **more)
+
+
+def _babel(**more):
+    return Variant("Babel", daemon="babeld", family=4, **more)
+
+
+def _ripng(**more):
+    return Variant("RIPng", daemon="ripngd", family=6, **more)
+
+
+_QUICK_OSPF = """
+    {ip} network point-to-point
+    {ip} hello-interval 1
+    {ip} dead-interval 3
+    {ip} retransmit-interval 1"""
+_QUICK_OSPF_PROCESS = """
+    timers throttle spf 0 50 500
+    timers throttle lsa all 100
+    timers lsa min-arrival 50"""
+VARIANTS = [
+    _ospf(timers="default", period=2, patience=90),
+    _ospf(
+        timers="recommended",
+        period=2,
+        patience=30,
+        everywhere=_QUICK_OSPF.format(ip="ip ospf"),
+        process=_QUICK_OSPF_PROCESS,
+    ),
+    _ospf6(timers="default", period=2, patience=90),
+    _ospf6(
+        timers="recommended",
+        period=2,
+        patience=30,
+        everywhere=_QUICK_OSPF.format(ip="ipv6 ospf6"),
+        process="timers throttle spf 0 50 500\ntimers lsa min-arrival 50",
+    ),
+    _babel(timers="default", period=16, patience=400),
+    _babel(
+        timers="hello 1000, update 1000",
+        period=1,
+        patience=90,
+        everywhere="babel hello-interval 1000\nbabel update-interval 1000",
+    ),
+    _babel(
+        timers="hello 200, update 200",
+        period=1,
+        patience=90,
+        everywhere="babel hello-interval 200\nbabel update-interval 200",
+    ),
+    _ripng(timers="default (30 180 120)", period=30, patience=400),
+    _ripng(timers="5 15 10", period=5, patience=60, process="timers basic 5 15 10"),
+    _ripng(timers="2 6 4", period=2, patience=60, process="timers basic 2 6 4"),
+]
+
+
+def configuration(role, variant):
+    """What is typed into a router beyond its addresses, which the lab has set."""
+    peers = [f"to-{far if near == role else near}" for near, far in LINKS if role in (near, far)]
+    text = _PROTOCOLS[variant.daemon](role, peers, variant)
+    line = next((line for line in plan.LINES if EXITS[line.name] == role), None)
+    return text + (_multihome(line) if line else "")
+
+
+def _multihome(line):
+    target = list(plan.LINES).index(line)
+    return f"""
+        router multihome
+        last-resort withdraw
+        probe profile default
+        dampening half-life 0
+        exit
+        uplink {line.name}
+        interface {line.interface}
+        ip gateway {line.gateway4}
+        ipv6 gateway {line.gateway6}
+        ipv6 nat masquerade
+        probe icmp {plan.TARGETS4[target]}
+        probe icmp {plan.TARGETS6[target]}
+        exit
+        exit
+    """
+
+
+def _interfaces(peers, always, variant):
+    return "".join(f"interface {peer}\n{always}\n{variant.everywhere}\nexit\n" for peer in peers)
+
+
+def _configure_ospf(role, peers, variant):
+    ip, area = ("ip", "ip ospf") if variant.family == 4 else ("ipv6", "ipv6 ospf6")
+    del ip
+    router = "ospf" if variant.family == 4 else "ospf6"
+    what = {
+        "a": "default-information originate metric 10",
+        "b": "default-information originate metric 100",
+        "c": "redistribute connected",
+    }
+    identity = f"{router} router-id 10.255.0.{ord(role) - ord('a') + 1}"
+    text = _interfaces(peers, f"{area} area 0", variant)
+    return text + f"router {router}\n{identity}\n{what[role]}\n{variant.process}\nexit\n"
+
+
+def _configure_babel(role, peers, variant):
+    """b's links cost more, as b tells who sends by them."""
+    cost = "babel rxcost 200" if role == "b" else ""
+    what = "connected" if role == "c" else "openfabric"
+    networks = "\n".join(f"network {peer}" for peer in peers)
+    text = f"router babel\n{networks}\nredistribute ipv4 {what}\n{variant.process}\nexit\n"
+    return text + _interfaces(peers, f"babel wired\n{cost}", variant)
+
+
+def _configure_ripng(role, peers, variant):
+    what = {
+        "a": "redistribute openfabric metric 1",
+        "b": "redistribute openfabric metric 4",
+        "c": "redistribute connected",
+    }
+    networks = "\n".join(f"network {peer}" for peer in peers)
+    return f"router ripng\n{networks}\n{what[role]}\n{variant.process}\nexit\n"
+
+
+_PROTOCOLS = {
+    "ospfd": _configure_ospf,
+    "ospf6d": _configure_ospf,
+    "babeld": _configure_babel,
+    "ripngd": _configure_ripng,
+}
+
+
+# -- measuring ----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Seconds; None is "never"."""
+
+    fresh: float | None  # new connections
+    flow: float | None  # the one that had begun
+
+
+class Traffic:
+    """The host's traffic to the Internet, in the family that the protocol speaks."""
+
+    def __init__(self, lab, variant):
+        target = plan.internet(variant.family)
+        self.server = Server(lab)
+        self.flow = Flow(lab, "udp", target, interval_us=10000)
+        self.fresh = Connector(lab, target)
+
+    def go_by(self, line, since, timeout):
+        """Wait until new connections leave by this line alone, and the flow too."""
+
+        def by_this_line_alone():
+            last = self.fresh.successes(since)[-20:]
+            seen = {source for _, _, source in last} | set(self.flow.sources(last[0][0]))
+            return len(last) == 20 and all(line.owns(source) for source in seen)
+
+        wait_for(by_this_line_alone, timeout, what=f"traffic by {line.name}", interval=0.1)
+
+
+def rest(seconds):
+    until = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() >= until, seconds + 5)
+
+
+def trial(lab, traffic, variant, fault):
+    first, second = lab.lines
+    traffic.go_by(first, time.monotonic_ns(), 2 * variant.patience + 60)
+    rest(random.uniform(0, variant.period))
+    began = lab.begin(fault)
+    deadline = time.monotonic() + variant.patience
+    with contextlib.suppress(AssertionError):
+        traffic.go_by(second, began, variant.patience)
+        wait_for(
+            lambda: not traffic.flow.gap(began).is_open,
+            max(0, min(5, deadline - time.monotonic())),
+        )
+    gaps = [meter.gap(began) for meter in (traffic.fresh, traffic.flow)]
+    lab.end(fault)
+    return Outcome(*(None if gap.is_open and gap.ms > 500 else gap.ms / 1e3 for gap in gaps))
+
+
+def routers(lab, variant, stack):
+    """Start and configure FRR on a, b and c."""
+    for role in ("a", "b", "c"):
+        frr = Frr(lab, role)
+        stack.callback(frr.stop_all)
+        frr.start_zebra(with_module=role != "c")
+        frr.start(variant.daemon)
+        if role != "c":
+            frr.start_multihomed()
+        frr.load(configuration(role, variant))
+
+
+def measure(variant, faults, rounds):
+    """{fault: [Outcome]} in a fresh office."""
+    with Office.create() as lab, contextlib.ExitStack() as stack:
+        routers(lab, variant, stack)
+        traffic = Traffic(lab, variant)
+        return {
+            fault: [trial(lab, traffic, variant, fault) for _ in range(rounds)] for fault in faults
+        }
+
+
+def spread(values):
+    """Median (least-most); "never" if nothing was known."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "never"
+    text = f"{statistics.median(known):.2f} ({min(known):.2f}-{max(known):.2f})"
+    return text if len(known) == len(values) else f"{text}, {len(values) - len(known)} never"
+
+
+def row(variant, fault, outcomes):
+    fresh, flow = ([getattr(o, name) for o in outcomes] for name in ("fresh", "flow"))
+    cells = [variant.protocol, variant.timers, FAULTS[fault], spread(fresh), spread(flow)]
+    return f"| {' | '.join(cells)} |"
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5, help="trials of each fault")
+    options.add_argument("--only", default="", help="variants with this in `PROTOCOL TIMERS`")
+    options.add_argument("--list", action="store_true", help="list the variants and end")
+    options = options.parse_args()
+    chosen = [v for v in VARIANTS if options.only in f"{v.protocol} {v.timers}"]
+    if options.list:
+        print("\n".join(f"{v.protocol} {v.timers}" for v in chosen))
+        return
+    head = ["protocol", "timers", "fault", "new connections, s", "flow, s"]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
+    for variant in chosen:
+        for fault, outcomes in measure(variant, FAULTS, options.rounds).items():
+            print(row(variant, fault, outcomes), flush=True)
+
+
+if __name__ == "__main__":
+    main()
