@@ -95,7 +95,18 @@ def _load(router, folder):
 
 def address_hosts(gears):
     """Addresses and routes of everybody but the routers, whose are in their frr.conf."""
-    commands = {name: [] for name in ("charter", "att", "inet", "h")}
+    address_outside(gears)
+    lines = []
+    for family in (4, 6):
+        for address in (HOST[family], PUBLIC_HOST[family]):
+            lines.append(_address(address, PREFIX_LENGTH[family], "h-eth0"))
+        lines.append(f"route add default via {R2_HOSTSIDE[family]}")
+    gears["h"].net.cmd_raises("ip -batch -", stdin="\n".join(lines) + "\n")
+
+
+def address_outside(gears):
+    """The providers and the Internet."""
+    commands = {name: [] for name in ("charter", "att", "inet")}
     for address in (plan.INTERNET4, plan.INTERNET6, *plan.TARGETS4, *plan.TARGETS6):
         commands["inet"].append(f"addr add {address} dev lo")
     for line in plan.LINES:
@@ -110,10 +121,6 @@ def address_hosts(gears):
             commands["inet"].append(_address(far, length, line.name))
             link = line.link4 if family == 4 else line.link6
             commands["inet"].append(f"route add {link} via {near}")
-    for family in (4, 6):
-        for address in (HOST[family], PUBLIC_HOST[family]):
-            commands["h"].append(_address(address, PREFIX_LENGTH[family], "h-eth0"))
-        commands["h"].append(f"route add default via {R2_HOSTSIDE[family]}")
     for name, lines in commands.items():
         gears[name].net.cmd_raises("ip -batch -", stdin="\n".join(lines) + "\n")
     for line in plan.LINES:
@@ -137,7 +144,7 @@ def _provider(line):
                 jump silent
                 ip6 saddr {{ ::, fe80::/10 }} accept
                 ip saddr {line.link4} counter name good accept
-                ip6 saddr {line.link6} counter name good accept
+                ip6 saddr {{ {", ".join(line.prefixes(6))} }} counter name good accept
                 counter name wrong drop
             }}
         }}"""
@@ -313,6 +320,17 @@ def test_a_foreign_source_stays_at_home(protocol, family):
     """A network that is nobody's to translate; the last test counts what a provider saw."""
     del protocol
     assert not pings(gear("h"), plan.internet(family), PUBLIC_HOST[family], wait=0.2)
+
+
+def test_a_network_that_is_learned_is_translated(protocol, family):
+    r1, target = gear("r1"), plan.internet(family)
+    reaches = functools.partial(pings, gear("h"), target, PUBLIC_HOST[family])
+    r1.vtysh_cmd(f"configure terminal\nrouter multihome\nlearn {protocol.name}")
+    wait_for(reaches, what="h's network is inside")
+    taught = r1.vtysh_cmd("show multihome json", isjson=True)["taught"]
+    assert taught["networks"] == len(protocol.families) and taught["left_out"] == 0
+    r1.vtysh_cmd(f"configure terminal\nrouter multihome\nno learn {protocol.name}")
+    wait_for(lambda: not reaches(wait=0.2), what="it is nobody's to translate")
 
 
 def test_failover_and_return_are_not_noticed_inside(protocol):

@@ -253,12 +253,17 @@ std::optional<Blocked> check_router(const Line& line, const Interface* interface
         return Blocked{State::shutdown, "shut down by configuration"};
     if (!interface)
         return blocked("no route but a default leads to " + router);
-    if (bearers.contains(line.uplink->family[line.family].gateway.address))
+    const Address& address = line.uplink->family[line.family].gateway.address;
+    if (bearers.contains(address))
         return blocked(router + " is this router itself");
     for (const Uplink& other : config.uplinks)
         if (other.interface == interface->name)
             return blocked(router + " is reached by " + interface->name + ", which is uplink " +
                            other.name);
+    // Who is asked to pass it on looks at its destination only, and may send it back.
+    if (line.gateway != address)
+        return blocked(router + " is on no link of this router: routing leads there by " +
+                       line.gateway->to_string() + " on " + interface->name);
     if (!line.carrier)
         return Blocked{State::no_carrier, "no carrier on " + interface->name, Fault::carrier};
     return std::nullopt;

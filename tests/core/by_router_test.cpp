@@ -28,11 +28,10 @@ protected:
         router.config.uplinks.push_back(uplink("beyond", ""));
         ASSERT_FALSE(edit_gateway_router(router.config, "beyond", Family::v6, "fd00::2"));
         ASSERT_FALSE(edit_source(router.config, "beyond", Family::v6, kTheirs, true));
-        reach("eth1", "fe80::2");
+        reach("eth1");
     }
-    void reach(const char* interface, const char* gateway) {
-        router.seen.routers[kRouter] =
-            RouterNexthop{router.interface(interface).index, ip(gateway)};
+    void reach(const char* interface, std::optional<Address> gateway = {}) {
+        router.seen.routers[kRouter] = RouterNexthop{router.interface(interface).index, gateway};
         router.decide_after(1s);
     }
     const LineReport& report() const {
@@ -46,9 +45,9 @@ protected:
 TEST_F(ByRouter, WhatBearsItsAddressesIsCarriedThere) {
     EXPECT_EQ(router.last.desired.routers, std::vector{kRouter});
     EXPECT_EQ(report().health.state, State::up);
-    EXPECT_NE(report().health.reason.find("by gateway fe80::2"), std::string::npos);
+    EXPECT_NE(report().health.reason.find("by gateway fd00::2"), std::string::npos);
     EXPECT_EQ(table().front(),
-              "v6 default via fe80::2 dev eth1 table " + std::to_string(report().line.table));
+              "v6 default via fd00::2 dev eth1 table " + std::to_string(report().line.table));
     EXPECT_TRUE(std::ranges::any_of(router.last.desired.rules, [&](const Rule& rule) {
         return rule.source == net(kTheirs) && rule.table == report().line.table;
     }));
@@ -98,12 +97,20 @@ TEST_F(ByRouter, FollowsTheWay) {
     EXPECT_NE(report().health.reason.find("no route but a default leads to router fd00::2"),
               std::string::npos);
     EXPECT_EQ(table().size(), 1U) << "unreachable: nothing of it may leave by another line";
-    reach("eth1", "fe80::3");
-    EXPECT_NE(table().front().find("via fe80::3"), std::string::npos);
+    add(router.seen, ethernet("eth3", 9));
+    reach("eth3");
+    EXPECT_NE(table().front().find("via fd00::2 dev eth3"), std::string::npos);
+}
+
+TEST_F(ByRouter, WhoWouldHaveToPassItOnMaySendItBack) {
+    reach("eth1", ip("fe80::3"));
+    EXPECT_EQ(report().health.state, State::no_gateway);
+    EXPECT_NE(report().health.reason.find("leads there by fe80::3 on eth1"), std::string::npos);
+    EXPECT_EQ(table().size(), 1U);
 }
 
 TEST_F(ByRouter, ARouterThatIsReachedByALineIsNotInside) {
-    reach("eth2.5", "fe80::9");
+    reach("eth2.5");
     EXPECT_EQ(report().health.state, State::no_gateway);
     EXPECT_NE(report().health.reason.find("which is uplink charter"), std::string::npos);
 }
@@ -133,7 +140,7 @@ TEST_F(ByRouter, IsProbedFromAnAddressOfItsPrefix) {
     router.decide_after(1s);
     EXPECT_EQ(report().health.state, State::down);
     EXPECT_EQ(table().front(),
-              "v6 default via fe80::2 dev eth1 table " + std::to_string(report().line.table))
+              "v6 default via fd00::2 dev eth1 table " + std::to_string(report().line.table))
         << "there is nowhere else to go";
 }
 

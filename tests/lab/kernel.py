@@ -19,8 +19,9 @@ class Kernel:
         self.namespace = namespace
 
     def _ip_json(self, *args):
-        text = self.namespace.ip("-j", *args, check=False)
-        return json.loads(text) if text.strip() else []
+        text = self.namespace.ip("-j", *args, check=False).strip()
+        # Of a table that does not exist it begins a list and says so elsewhere.
+        return json.loads(text) if text not in ("", "[") else []
 
     def rules(self, family):
         """`ip -j rule`, with numeric protocols and tables."""
