@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -86,21 +87,56 @@ def test_dhcpcd_lives_when_vtysh_fails(run_hook):
     assert dhcpcd(run_hook, "BOUND6", pd("new", 1, FIRST), vtysh_path="/bin/false") == []
 
 
-def test_odhcp6c_tells_and_takes_back(run_hook):
-    interface = f"mh{os.getpid()}"
+@pytest.fixture
+def odhcp6c(run_hook, tmp_path):
+    """odhcp6c(state, prefixes, ...) -> what the hook told."""
 
-    def odhcp6c(action, prefixes):
-        return run_hook([str(HOOKS / "odhcp6c"), interface, action], {"PREFIXES": prefixes})
+    def call(action, prefixes, **options):
+        environment = {"PREFIXES": prefixes, "STATE": str(tmp_path / "state")}
+        return run_hook([str(HOOKS / "odhcp6c"), "eth2", action], environment, **options)
 
-    try:
-        assert odhcp6c("bound", f"{FIRST}/59,1800,3600,class=1 {SECOND}/59,10,20") == [
-            f"multihome prefix add interface {interface} {FIRST}/59 preferred 1800 valid 3600",
-            f"multihome prefix add interface {interface} {SECOND}/59 preferred 10 valid 20",
-        ]
-        assert odhcp6c("updated", f"{SECOND}/59,10,20") == [
-            f"multihome prefix add interface {interface} {SECOND}/59 preferred 10 valid 20",
-            f"multihome prefix del interface {interface} {FIRST}/59",
-        ]
-        assert odhcp6c("unbound", "") == [f"multihome prefix del interface {interface} {SECOND}/59"]
-    finally:
-        pathlib.Path(f"/run/multihome-odhcp6c.{interface}").unlink(missing_ok=True)
+    return call
+
+
+def added(prefix, preferred, valid):
+    lifetimes = f"preferred {preferred} valid {valid}"
+    return f"multihome prefix add interface eth2 {prefix}/59 {lifetimes}"
+
+
+def test_odhcp6c_tells_and_takes_back(odhcp6c):
+    assert odhcp6c("bound", f"{FIRST}/59,1800,3600,class=1 {SECOND}/59,10,20") == [
+        added(FIRST, 1800, 3600),
+        added(SECOND, 10, 20),
+    ]
+    assert odhcp6c("updated", f"{SECOND}/59,10,20") == [
+        added(SECOND, 10, 20),
+        f"multihome prefix del interface eth2 {FIRST}/59",
+    ]
+    assert odhcp6c("unbound", "") == [f"multihome prefix del interface eth2 {SECOND}/59"]
+    assert odhcp6c("stopped", "") == []
+
+
+@pytest.mark.parametrize("state", ["bound", "informed", "updated", "rebound", "ra-updated"])
+def test_odhcp6c_says_more_of_a_prefix_than_is_told(odhcp6c, state):
+    """As its script.c writes it since 2024: T1 and T2, an association that is not 1, RFC 6603."""
+    more = "1800,3600,900,1440,class=00000002,excluded=2001:db8:100:21::/64"
+    assert odhcp6c(state, f"{FIRST}/59,{more}") == [added(FIRST, 1800, 3600)]
+
+
+def test_odhcp6c_tells_last_of_one_that_a_reply_ends(odhcp6c):
+    told = odhcp6c("updated", f"{FIRST}/59,0,0,0,0 {SECOND}/59,1800,3600,900,1440")
+    assert told == [added(SECOND, 1800, 3600), added(FIRST, 0, 0)]
+
+
+def test_odhcp6c_may_end_the_hook_when_it_has_more_to_tell(odhcp6c, tmp_path):
+    deadly = tmp_path / "deadly"
+    deadly.write_text(f"#!/bin/sh\nkill $(cat {tmp_path}/pid)\n")
+    deadly.chmod(0o755)
+    hook = ["sh", "-c", f'echo $$ >{tmp_path}/pid; exec {HOOKS}/odhcp6c eth2 bound']
+    environment = {"PATH": os.environ["PATH"], "VTYSH": str(deadly), "PREFIXES": f"{FIRST}/59,9,9",
+                   "STATE": str(tmp_path / "state")}  # fmt: skip
+    assert subprocess.run(hook, env=environment, check=False).returncode == -signal.SIGTERM
+    assert odhcp6c("updated", f"{SECOND}/59,1800,3600") == [
+        added(SECOND, 1800, 3600),
+        f"multihome prefix del interface eth2 {FIRST}/59",
+    ]
