@@ -51,7 +51,7 @@ def test_every_part_is_in_its_place(root, binaries):
     libfrr = pathlib.Path(cache("FRR_LIBRARY"))
     assert binaries["module"].relative_to(root).parent == libfrr.parent.relative_to("/") / "modules"
     hooks = {path.name for path in (root / "usr/share/multihomed/hooks").iterdir()}
-    assert hooks == {"dhcpcd", "odhcp6c"}
+    assert hooks == {"dhcpcd", "odhcp6c", "watch-addresses"}
     documents = root / "usr/share/doc/multihomed"
     assert {"README.md", "LICENSE"} <= {path.name for path in documents.iterdir()}
     guides = documents / "docs"

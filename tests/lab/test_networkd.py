@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real systemd-networkd has the preferred line, and gives the LAN its part of a prefix.
+
+As it comes it removes what is not its own when it takes an interface: every rule, and the routes,
+nexthops and addresses of the interface.  MULTIHOME_RENEWALS_REAL says how often each lease
+changes (2).
+"""
+
+import json
+import shutil
+import statistics
+
+import pytest
+
+from . import Connector, Flow, now_ns, plan, wait_for
+from .kernel import Kernel
+from .networkd import LEAVES_US_ALONE, HastyServer, HastyServer6, Networkd, Networkd6, Watcher
+from .networkd import is_here
+from .test_delegated import HALVES, HOSTS, flows_from, rules_from
+from .test_delegated import known as phases
+from .test_dhcp_clients import AUTO, CHARTER, TURNS, holds, new, office, record  # noqa: F401
+from .test_dhcp_clients import router6
+from .test_learned import LEASES, details, flows_of, steering
+from .trial import begins_by
+from .waiting import stays
+
+pytestmark = pytest.mark.skipif(not is_here(), reason="NOT TESTED: needs systemd-networkd")
+CHARTERS_ADDRESS = f"Address={CHARTER.router6}/64\n"  # it keeps no address that it does not know
+DEFAULTS = {
+    "": "",
+    "UseGateway=no": "[DHCPv4]\nUseGateway=no\n",
+    "RouteTable=201": "[DHCPv4]\nRouteTable=201\n",
+}
+
+
+@pytest.fixture
+def server(lab, tmp_path):
+    server = HastyServer(lab, tmp_path)
+    server.offer(*LEASES[0])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def networkd(lab, server, tmp_path):
+    client = Networkd(lab, tmp_path)
+    yield client
+    client.stop()
+    lab.router.ip("-4", "addr", "flush", "dev", CHARTER.interface)
+
+
+def start_up(office, client, default=""):
+    client.line = f"DHCP=ipv4\n{CHARTERS_ADDRESS}{DEFAULTS[default]}"
+    client.start()
+    office.forgive(CHARTER)
+    wait_for(lambda: details(office, CHARTER)["ipv4"]["line"]["state"] == "up", 30, what="a lease")
+
+
+@pytest.fixture
+def monitor(lab):
+    """What `ip monitor` says of the kernel's rules and routes."""
+    log = lab.log("monitor")
+    log.unlink(missing_ok=True)
+    pid = lab.ledger.spawn(lab.router.argv(["ip", "-N", "-o", "monitor", "rule", "route"]), log).pid
+    marker = "203.0.113.250"
+
+    def listens():
+        lab.router.ip("route", "replace", "blackhole", marker)
+        lab.router.ip("route", "del", "blackhole", marker)
+        return marker in log.read_text()
+
+    wait_for(listens, what="ip monitor listens")
+    yield lambda: log.read_text().splitlines()
+    lab.ledger.end(pid)
+
+
+def removed(said, words):
+    return [line for line in said if line.startswith("Deleted") and words in line]
+
+
+OURS = "proto 97"  # of rules
+BY_THE_LINE = f"dev {CHARTER.interface} table 1001"
+
+
+@pytest.mark.parametrize("settings", ["", LEAVES_US_ALONE])
+def test_what_it_removes_is_there_again_at_once(lab, office, networkd, monitor, settings):
+    """Rules only as it comes; the line's routes in any case, since it removes zebra's nexthops."""
+    kernel = Kernel(lab.router)
+    wait_for(lambda: details(office, CHARTER)["ipv6"]["line"]["state"] == "up", what="IPv6 is up")
+    rules = sorted(json.dumps(rule) for rule in kernel.rules(6))
+    moving = Flow(lab, "udp", plan.INTERNET4, name="att")
+    moving.wait_flowing()
+    begun = now_ns()
+    networkd.settings = settings
+    start_up(office, networkd)
+    said = monitor()
+    assert bool(removed(said, "suppress_prefixlength 0 " + OURS)) == (not settings)
+    assert removed(said, BY_THE_LINE)
+    wait_for(lambda: sorted(json.dumps(rule) for rule in kernel.rules(6)) == rules,
+             what="rules are as they were")  # fmt: skip
+    wait_for(lambda: details(office, CHARTER)["ipv6"]["line"]["state"] == "up", what="IPv6 is up")
+    count = len(removed(monitor(), OURS))
+    stays(lambda: len(removed(monitor(), OURS)) == count, 1, "nobody fights")
+    moving.wait_flowing(now_ns())
+    print("longest gap", moving.gap(begun))
+    assert moving.gap(begun).ms < 1000
+    moving.stop()
+
+
+def changes(lab, office, server, new):
+    """Lease after lease; how long each took until traffic was back, since the kernel knew (ms)."""
+    kernel = Kernel(lab.router)
+    begins_by(new, CHARTER)
+    lab.reset_counters()
+    before = steering(kernel)
+    gaps = []
+    for turn in TURNS:
+        old, lease = LEASES[turn % 2], LEASES[(turn + 1) % 2]
+        lasting = Flow(lab, "udp", plan.INTERNET4, name="lasting")
+        lasting.wait_flowing()
+        server.offer(*lease)
+        wait_for(lambda: holds(lab, lease[1]), 30, what="the kernel has the new address",
+                 interval=0.002)  # fmt: skip
+        known = now_ns()
+
+        def by_the_new_one():
+            return [stands for _, stands, source in new.successes(known) if source == lease[1]]
+
+        gaps.append((min(wait_for(by_the_new_one, what="connections by it")) - known) / 1e6)
+        lasting.wait_flowing(known)
+        wait_for(lambda: not holds(lab, old[1]), what="the old address is gone")
+        wait_for(lambda: not flows_of(kernel, old[1]), what="old flows are cut")
+        wait_for(lambda: old[1] not in json.dumps(steering(kernel) + kernel.nft()),
+                 what="no rule, route or set has the old address")  # fmt: skip
+        lasting.stop()
+        office.forgive(CHARTER)
+        begins_by(new, CHARTER)
+    wait_for(lambda: steering(kernel) == before, what="rules and routes are as they were")
+    return gaps
+
+
+@pytest.mark.parametrize("default", ["", "RouteTable=201"])
+def test_another_lease(lab, office, server, networkd, new, default, record_property):
+    gateway = "gateway auto table 201" if default else "gateway auto"
+    office.frr.configure(f"router multihome\nuplink charter\nip {gateway}")
+    start_up(office, networkd, default)
+    defaults = [route["dev"] for route in Kernel(lab.router).routes(4, "main")
+                if route["dst"] == "default" and route["protocol"] == "16"]  # fmt: skip
+    assert defaults == ([] if default else [CHARTER.interface])
+    gaps = changes(lab, office, server, new)
+    office.frr.configure("router multihome\nuplink charter\nip gateway auto")
+    record(record_property, f"networkd {default}", gaps)
+    assert statistics.median(gaps) < 1000, gaps
+    assert lab.spoofed() == {}
+
+
+def test_it_can_do_without_a_default(lab, office, networkd):
+    office.frr.configure(f"router multihome\nuplink charter\nip gateway {CHARTER.gateway4}")
+    start_up(office, networkd, "UseGateway=no")
+    assert not [route for route in Kernel(lab.router).routes(4, "all")
+                if route["dst"] == "default" and route["protocol"] == "16"]  # fmt: skip
+    office.frr.configure("router multihome\nuplink charter\nip gateway auto")
+
+
+# networkd 252 keeps what it made unreachable until the prefix would have ended
+WHO_TELLS = {"the unreachable route": {"preferred": 4, "valid": 6}, "the hook": {}}
+
+
+@pytest.fixture(params=WHO_TELLS)
+def delegate(lab, request, office, tmp_path):
+    """delegate(prefix): the provider has another one from now on."""
+    if not shutil.which("dhcpd"):
+        pytest.skip("NOT TESTED: real prefix delegation needs isc-dhcp-server's dhcpd")
+    server, client = HastyServer6(lab, tmp_path), Networkd6(lab, tmp_path)
+    server.offer(HALVES[0], **WHO_TELLS[request.param])
+    client.start()
+    wait_for(lambda: holds(lab, router6(HALVES[0])), 30, what="a prefix is delegated")
+    watcher = None
+    if request.param == "the hook":
+        stays(lambda: not rules_from(lab, HALVES[0]), 0.5, "it is nobody's: two lines have `auto`")
+        watcher = Watcher(lab, tmp_path, office.frr)
+    else:
+        office.frr.configure(f"router multihome\nuplink att\nno {AUTO}")
+    wait_for(lambda: rules_from(lab, HALVES[0]), what="it is the line's")
+    yield lambda prefix: server.offer(prefix, **WHO_TELLS[request.param])
+    server.stop()
+    client.stop()
+    wait_for(lambda: "current" not in phases(office).values(), what="nothing is delegated")
+    if watcher:
+        watcher.stop()
+    office.frr.configure(f"router multihome\nuplink att\n{AUTO}")
+
+
+def test_another_prefix(lab, office, delegate, request, record_property):
+    lab.reset_counters()
+    gaps = []
+    for turn in TURNS:
+        old, fresh = turn % 2, (turn + 1) % 2
+        lasting = Flow(lab, "tcp", plan.INTERNET6, bind=HOSTS[old], name="lasting")
+        meter = Connector(lab, plan.INTERNET6, bind=HOSTS[fresh], name="fresh")
+        lasting.wait_flowing()
+        assert flows_from(lab, HALVES[old])
+        delegate(HALVES[fresh])
+        wait_for(lambda half=HALVES[fresh]: holds(lab, router6(half)), 30,
+                 what="the kernel has the new address", interval=0.002)  # fmt: skip
+        known = now_ns()
+        meter.wait_working(known)
+        gaps.append((min(stands for _, stands, _ in meter.successes(known)) - known) / 1e6)
+        now = {HALVES[old]: "gone", HALVES[fresh]: "current"}
+        wait_for(lambda now=now: phases(office) == now, what="the old one is gone")
+        wait_for(lambda old=old: not rules_from(lab, HALVES[old]), what="no rule is left")
+        wait_for(lambda old=old: not flows_from(lab, HALVES[old]), what="no flow is left")
+        meter.stop()
+        lasting.stop()
+    record(record_property, request.node.name, gaps)
+    assert max(gaps) < 1000, gaps
+    assert lab.spoofed() == {}
+
+
+def test_a_number_inside_tells_whose_a_prefix_is(lab, office, tmp_path):
+    """wide-dhcpv6's dhcp6c says no prefix, and gives what is inside addresses with it."""
+    address = f"{router6(HALVES[0])[:-1]}5/64"
+    watcher = Watcher(lab, tmp_path, office.frr, [f"{CHARTER.interface}=::5"])
+    for verb, phase in (("add", "current"), ("del", "gone")):
+        lab.router.ip("addr", verb, address, "dev", plan.LAN_INTERFACE)
+        known = {f"{HALVES[0][:-3]}/64": phase}
+        wait_for(lambda: known.items() <= phases(office).items(), what=f"it is {phase}")
+    watcher.stop()
