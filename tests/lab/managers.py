@@ -12,9 +12,10 @@ import pwd
 import shutil
 
 from . import Flow, now_ns, plan, wait_for
+from .dhcp import Client, Dhcpd6, DhcpServer, name_of
 from .kernel import Kernel
 from .ledger import end_processes, start_time
-from .test_dhcp_clients import ATT, CHARTER, TURNS, Client, Dhcpd6, DhcpServer, holds, name_of
+from .test_dhcp_clients import ATT, CHARTER, TURNS, holds
 from .test_learned import LEASES, details, flows_of, steering
 from .trial import begins_by
 

@@ -18,8 +18,7 @@ from .managers import LEAVES_US_ALONE, HastyServer, HastyServer6, Networkd, Netw
 from .managers import changes, clients_defaults, has_networkd, wait_for_a_lease
 from .test_delegated import HALVES, HOSTS, flows_from, rules_from
 from .test_delegated import known as phases
-from .test_dhcp_clients import AUTO, CHARTER, TURNS, holds, new, office, record  # noqa: F401
-from .test_dhcp_clients import router6
+from .test_dhcp_clients import AUTO, CHARTER, TURNS, holds, office, record, router6  # noqa: F401
 from .test_learned import LEASES, details
 from .waiting import stays
 

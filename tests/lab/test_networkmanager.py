@@ -13,7 +13,7 @@ import pytest
 from .kernel import Kernel
 from .managers import HastyServer, NetworkManager, changes, clients_defaults, has_networkmanager
 from .managers import wait_for_a_lease
-from .test_dhcp_clients import CHARTER, new, office, record  # noqa: F401
+from .test_dhcp_clients import CHARTER, office, record  # noqa: F401
 from .test_learned import LEASES
 
 pytestmark = pytest.mark.skipif(
