@@ -137,8 +137,8 @@ _QUICK_OSPF_PROCESS = """
     timers throttle spf 0 50 500
     timers throttle lsa all 100
     timers lsa min-arrival 50"""
-# ospf6d takes the default that it has learned itself for one to originate: two exits would keep each
-# other's for ever.  So zebra does not give it to anybody.
+# ospf6d takes a default that it has learned itself for one to originate: two exits would keep each
+# other's for ever.  So their zebras do not take it.
 _OSPF6_EXIT = """
     ipv6 prefix-list default seq 5 permit ::/0
     route-map no-default deny 10
