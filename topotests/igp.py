@@ -356,21 +356,6 @@ def test_crash_of_multihomed_is_not_noticed_inside(protocol):
         stays(lambda: ours(r1) == before, 0.5, "as it was")
 
 
-def test_crash_of_the_protocol_changes_nothing_of_ours(protocol):
-    r1 = gear("r1")
-    before = ours(r1)
-    multihome.end_daemon(r1, protocol.daemon)
-    wait_for(
-        lambda: not any(knows_host(f) for f in protocol.families),
-        what="zebra has removed what the dead daemon taught",
-    )
-    assert ours(r1) == before
-    start_again(r1, protocol.daemon)
-    wait_converged(protocol)
-    assert ours(r1) == before
-    host_reaches_internet(protocol.families)
-
-
 def test_default_is_gone_while_no_line_works(protocol):
     """`last-resort withdraw`; what is inside goes on."""
     r1, r2 = gear("r1"), gear("r2")
@@ -386,6 +371,21 @@ def test_default_is_gone_while_no_line_works(protocol):
     host_reaches_internet(protocol.families)
     heal(CHARTER)
     wait_until_up(r1)
+
+
+def test_crash_of_the_protocol_changes_nothing_of_ours(protocol):
+    r1 = gear("r1")
+    before = ours(r1)
+    multihome.end_daemon(r1, protocol.daemon)
+    wait_for(
+        lambda: not any(knows_host(f) for f in protocol.families),
+        what="zebra has removed what the dead daemon taught",
+    )
+    assert ours(r1) == before
+    start_again(r1, protocol.daemon)
+    wait_converged(protocol)
+    assert ours(r1) == before
+    host_reaches_internet(protocol.families)
 
 
 def test_no_provider_saw_a_foreign_source(protocol):
