@@ -235,9 +235,10 @@ def _network(address, family):
 
 
 def wait_converged(protocol):
+    patience = max(30, 2 * protocol.withdraws_within)
     for family in protocol.families:
         learned = functools.partial(learned_default, protocol, family)
-        wait_for(learned, 30, what=f"r2 has the IPv{family} default")
+        wait_for(learned, patience, what=f"r2 has the IPv{family} default")
         wait_for(functools.partial(knows_host, family), 30, what=f"r1 knows h, IPv{family}")
 
 
