@@ -9,6 +9,7 @@ our build directory.  The framework's files stay as they are; what differs is re
    framework would end those of any other run, living ones too);
  - the sysctls of a new namespace are set by one command, not by two for each: under emulation, that
    is most of the time that a topology takes to start;
+ - a namespace's commands are run by one shell that stays, for the same reason: namespace_shell.py;
  - multihomed is one more daemon of the router, vtysh is ours (multihome.py).
 Then FRR's conftest is loaded as if it stood here, with all its options.  Only the fixture `tgen` is
 ours.
@@ -112,7 +113,9 @@ def _set_at_once(topotest):
 
 def _adapt_framework(path):
     sys.path.insert(0, str(path))
-    from lib import micronet_compat, topogen, topotest
+    from lib import micronet, micronet_compat, topogen, topotest
+
+    import namespace_shell
 
     run = f"{os.getpid()}:{start_time(os.getpid())}"
     os.environ[_RUN_MARK] = run
@@ -120,6 +123,7 @@ def _adapt_framework(path):
     topotest.fix_host_limits = lambda: None
     topogen.diagnose_env = _diagnose_environment
     _set_at_once(topotest)
+    namespace_shell.use_for(micronet.LinuxNamespace)
     micronet_compat.cleanup_previous = lambda: _end_runs(_is_dead)
     micronet_compat.cleanup_current = lambda: _end_runs(lambda other: other == run)
 
