@@ -12,10 +12,10 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 
 from lab.kernel import Kernel
 from lab.ledger import signal_process, start_time
-from lab.netns import run
 from lab.waiting import wait_for
 from lib import topotest
 from lib.topogen import TopoRouter
@@ -114,8 +114,7 @@ class _Namespace:
         return [*self._net.pre_cmd, *argv]
 
     def run(self, *argv, check=True):
-        """Past the framework's log, which a wait would fill."""
-        return run(self.argv(argv), check=check)
+        return self._net.output(argv, check=check)
 
     def ip(self, *args, check=True):
         return self.run("ip", *args, check=check)
@@ -127,6 +126,27 @@ class _Namespace:
 def kernel(router):
     """The kernel state of a router: rules(), routes(), nft(), conntrack() ... (lab/kernel.py)."""
     return Kernel(_Namespace(router))
+
+
+def ask(router, command="show multihome json"):
+    """What multihomed answers, without vtysh, which takes seconds to start under emulation."""
+    with socket.socket(socket.AF_UNIX) as vty:
+        vty.settimeout(30)
+        vty.connect(f"/proc/{router.net.pid}/root/run/frr/multihomed.vty")
+        _run(vty, "enable")
+        answer = _run(vty, command)
+    return json.loads(answer) if command.endswith(" json") else answer
+
+
+def _run(vty, command):
+    vty.sendall(command.encode() + b"\0")
+    answer = b""
+    while answer[-4:-1] != b"\0\0\0":  # then comes the result, one byte
+        more = vty.recv(65536)
+        if not more:
+            raise RuntimeError(f"{command}: the answer ends early")
+        answer += more
+    return answer[:-4].decode()
 
 
 def expect(actual, expected, what, timeout=15):

@@ -7,7 +7,7 @@ nft table whose name begins with `wrong`.
 
 import json
 
-from lab.netns import run
+import multihome
 from lab.waiting import wait_for
 
 
@@ -19,7 +19,7 @@ def sh(gear, text):
 
 def output(gear, *argv, check=True):
     """Past the framework's log, which a wait would fill."""
-    return run([*gear.net.pre_cmd, *argv], check=check)
+    return gear.net.output(argv, check=check)
 
 
 def load_nft(gear, text):
@@ -67,13 +67,12 @@ def reaches(gear, source, target, timeout=30):
 
 def states(router):
     """{(uplink, family): state}"""
-    answer = router.vtysh_cmd("show multihome json", isjson=True) or {}
-    return {(each["uplink"], each["family"]): each["state"] for each in answer.get("lines", [])}
+    lines = multihome.ask(router)["lines"]
+    return {(each["uplink"], each["family"]): each["state"] for each in lines}
 
 
 def reason(router, uplink, family):
-    answer = router.vtysh_cmd("show multihome json", isjson=True) or {}
-    lines = answer.get("lines", [])
+    lines = multihome.ask(router)["lines"]
     return next(
         (e["reason"] for e in lines if (e["uplink"], e["family"]) == (uplink, family)), ""
     )
@@ -90,4 +89,4 @@ def wait_for_states(router, wanted, timeout=60):
     try:
         wait_for(are_so, timeout, f"lines become {wanted}", interval=0.2)
     except AssertionError as error:
-        raise AssertionError(f"{error}\n{router.vtysh_cmd('show multihome')}") from None
+        raise AssertionError(f"{error}\n{multihome.ask(router, 'show multihome')}") from None
