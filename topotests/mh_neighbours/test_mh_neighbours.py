@@ -106,7 +106,7 @@ def test_end_of_multihomed(r1, number):
 
 
 def test_static_default_behind_ours_takes_over_at_stop(r1):
-    """`ip route 0.0.0.0/0 172.16.1.2 200`: a distance above 5 is a default for the time without us."""
+    """`ip route 0.0.0.0/0 172.16.1.2 200`: a distance above 5 is for the time without us."""
     multihome.end_daemon(r1, "multihomed", 15)
     kernel = multihome.kernel(r1)
     wait_for(lambda: kernel.route_get("198.51.100.1").get("dev") == "r1-eth0", what="its turn")
@@ -118,6 +118,11 @@ def test_static_default_behind_ours_takes_over_at_stop(r1):
 def knows_host():
     """fabricd's routes; the framework's FRR has it for IPv4 and IPv6 alike, one family will do."""
     return igp.knows_host(4)
+
+
+def age_of_fabricd_route(router):
+    (route,) = router.vtysh_cmd("show ip route 10.10.0.0/24 json", isjson=True)["10.10.0.0/24"]
+    return route["uptime"]
 
 
 def test_fabricd_starts(r1):
@@ -142,11 +147,16 @@ def test_end_of_fabricd_takes_our_defaults_for_a_moment(r1, number):
 
 
 @ENDS
-def test_fabricd_started_again_has_what_our_end_took_from_it(r1, number):
-    """Not wanted, but so it is: zebra takes its routes at a stop of ours, or at our return."""
+def test_end_of_multihomed_takes_what_fabricd_has(r1, number):
+    """Not wanted, but so it is: at once after a stop, at our return after a crash.
+
+    zebra counts in seconds which routes are older than the crash.
+    """
+    wait_for(lambda: age_of_fabricd_route(r1) > "00:00:02", what="a route of some age")
     multihome.end_daemon(r1, "multihomed", number)
     igp.start_again(r1, "multihomed")
     igp.wait_until_up(r1)
+    wait_for(lambda: not knows_host(), what="what fabricd taught is gone")
     multihome.end_daemon(r1, "fabricd")
     igp.start_again(r1, "fabricd")
     wait_for(knows_host, 30, what="r1 knows h by fabricd again")
