@@ -6,7 +6,7 @@
 #   unit       unit tests and tests of the appliers against the kernel, with ASan and UBSan
 #   commands   every command of stock vtysh is still in ours
 #   python     tests/**/test_*.py: lab, zebra module and client, installation, frrinit
-#   topotests  topotests/, in FRR's own framework
+#   topotests  topotests/, in FRR's own framework, beside the Python tests: both wait most of the time
 #   kernel     those of topotests/ that need Debian's stock kernel (tunnels, VLANs), under that kernel
 #              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says
 #              so. It runs beside the unit tests, which use one processor.
@@ -27,9 +27,10 @@ passed=0
 failed=0
 started=$SECONDS
 results=$(mktemp -d)
-kernel=
+beside=() # what runs beside the rest, first come first
+guest=()  # where pytest runs
 cleanup() {
-    [ -z "$kernel" ] || kill "$kernel" 2>/dev/null
+    [ ${#beside[@]} -eq 0 ] || kill "${beside[@]}" 2>/dev/null
     rm -rf "$results"
 }
 trap cleanup EXIT
@@ -114,12 +115,32 @@ count_pytest() { # count_pytest <part> <exit status>
     count "$1" $counts
 }
 
+pytest() { # pytest <part> <argument>...
+    local part=$1
+    shift
+    exec "${guest[@]}" /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/$part.xml" "$@"
+}
+
 run_pytest() { # run_pytest <part> <directory> <argument>...
-    local part=$1 directory=$2
-    shift 2
-    say "$part tests"
-    (cd "$top/$directory" && /usr/bin/python3 -B -m pytest -q -rsfE -p no:cacheprovider --junitxml="$results/$part.xml" "$@")
-    count_pytest "$part" $?
+    say "$1 tests"
+    (cd "$top/$2" && pytest "$1" "${@:3}")
+    count_pytest "$1" $?
+}
+
+begin_pytest() { # the same beside what follows, until finish_pytest
+    say "$1 tests begin"
+    (cd "$top/$2" && pytest "$1" "${@:3}") >"$results/$1.log" 2>&1 &
+    beside+=("$!")
+}
+
+finish_pytest() { # finish_pytest <part>: what began first
+    local status
+    say "$1 tests"
+    wait "${beside[0]}"
+    status=$?
+    beside=("${beside[@]:1}")
+    cat "$results/$1.log"
+    count_pytest "$1" $status
 }
 
 # One start of the guest for all of them: there, everything takes ten times as long.
@@ -129,24 +150,11 @@ start_kernel() {
         say "kernel: NOT TESTED: QEMU or Debian's kernel cannot be had here, so tunnels and VLANs were not tried"
         return
     fi
-    say "kernel tests begin"
-    (
-        cd "$top/topotests" && MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results MULTIHOME_KERNEL_LIMIT=1500 \
-            exec "$top/tools/run-in-kernel.sh" /usr/bin/python3 -B -m pytest -q -rsfE --tb=short -p no:cacheprovider \
-            --junitxml="$results/kernel.xml" "${guests[@]}"
-    ) >"$results/kernel.log" 2>&1 &
-    kernel=$!
-}
-
-finish_kernel() {
-    local status
-    [ -n "$kernel" ] || return
-    say "kernel tests"
-    wait "$kernel"
-    status=$?
-    kernel=
-    cat "$results/kernel.log"
-    count_pytest kernel $status
+    export MULTIHOME_STOCK_KERNEL=1 MULTIHOME_KERNEL_SHARE=$results MULTIHOME_KERNEL_LIMIT=1500
+    guest=("$top/tools/run-in-kernel.sh")
+    begin_pytest kernel topotests --tb=short "${guests[@]}"
+    guest=()
+    unset MULTIHOME_STOCK_KERNEL MULTIHOME_KERNEL_SHARE MULTIHOME_KERNEL_LIMIT
 }
 
 unit_built=1
@@ -160,11 +168,12 @@ if wants unit; then
     [ ${#programs[@]} -gt 0 ] || count unit 0 1
     for program in "${programs[@]}"; do run_gtest "$program"; done
 fi
-finish_kernel
+[ ${#beside[@]} -eq 0 ] || finish_pytest kernel
 
+if wants topotests; then begin_pytest topotests topotests .; fi
 if wants commands; then
     if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
 fi
 if wants python; then run_pytest python tests .; fi
-if wants topotests; then run_pytest topotests topotests .; fi
+if wants topotests; then finish_pytest topotests; fi
 finish

@@ -28,14 +28,6 @@ def teardown_module():
     get_topogen().stop_topology()
 
 
-@pytest.fixture
-def r1():
-    tgen = get_topogen()
-    if tgen.routers_have_failure():
-        pytest.skip(tgen.errors)
-    return tgen.gears["r1"]
-
-
 def static_routes(router):
     """What staticd has in the kernel; the default behind ours is in zebra only."""
     kernel = multihome.kernel(router)
