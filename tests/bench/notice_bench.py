@@ -5,10 +5,10 @@
     MULTIHOME_BUILD=build tests/bench/notice_bench.py [--rounds N] [--metered-rounds N]
 
 A benchmark, not a test.  With traffic: the silence of a long-lived NATed UDP flow of 2,000 packets
-a second, and the time until new connections work.  Idle: the time from the fault to the change of
-state, by the daemon's own account; nothing but probes is on the line then.  A flow inside tells
-when the machine ran.  For `metered` also the bytes that an idle line costs, counted on its packets
-and scaled to a day.  Central: with_traffic() and idle().
+a second, and the time until new connections work; with NPTv6 the same from the host's ULA.  Idle:
+the time from the fault to the change of state, by the daemon's own account; nothing but probes is
+on the line then.  A flow inside tells when the machine ran.  For `metered` also the bytes that an
+idle line costs, counted on its packets and scaled to a day.  Central: with_traffic() and idle().
 """
 
 import argparse
@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from failover_bench import spread  # noqa: E402
 from lab import BLACKHOLE, CABLE, SILENT, Lab, drivers, now_ns, plan, wait_for  # noqa: E402
-from lab.trial import Traffic, run_trial  # noqa: E402
+from lab.trial import Traffic, run_trial, translate_prefixes  # noqa: E402
 
 _DAY_S = 86_400
 
@@ -40,11 +40,13 @@ def started(lab, profile, targets=2):
     return drivers.Multihomed(configuration=configuration(lab, profile, targets)).start(lab)
 
 
-def with_traffic(profile, faults, rounds):
+def with_traffic(profile, faults, rounds, ula):
     """{fault: [Outcome]}"""
     with Lab.create() as lab:
         driver = started(lab, profile)
-        traffic = Traffic(lab, driver, interval_us=500)
+        if ula:
+            translate_prefixes(driver)
+        traffic = Traffic(lab, driver, interval_us=500, ula=ula)
         traffic.wait_flowing()
         outcomes = {f: [run_trial(traffic, f) for _ in range(rounds)] for f in faults}
         driver.stop()
@@ -127,16 +129,17 @@ def main():
     print("| profile | line | fault | silent ms | of it while the machine ran | new connections ms "
           "| a flow that crosses no line | foreign sources |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|")
-    for profile in ("default", "fast"):
+    for profile, ula in (("default", False), ("fast", False), ("default", True)):
         for fault, outcomes in with_traffic(
-            profile, (CABLE, SILENT, BLACKHOLE), options.rounds
+            profile, (CABLE, SILENT, BLACKHOLE), options.rounds, ula
         ).items():
             silent = spread([o.failover.ms for o in outcomes])
             new = spread([o.new_connections.ms for o in outcomes])
             ran = spread([o.running["failover"] for o in outcomes])
             machine = spread([o.machine.ms for o in outcomes])
             wrong = sum(sum(o.spoofed.values()) for o in outcomes)
-            print(f"| {profile} | with traffic | {fault} | {silent} | {ran} | {new} | {machine} "
+            line = "NPTv6, with traffic" if ula else "with traffic"
+            print(f"| {profile} | {line} | {fault} | {silent} | {ran} | {new} | {machine} "
                   f"| {wrong} |", flush=True)  # fmt: skip
     for profile in ("default", "fast"):
         noticed, _ = idle(profile, options.rounds, 10)

@@ -117,6 +117,9 @@ LAN4_HOST = "172.16.1.10"
 LAN6 = "fd5a:1b2c:3d4e:1::/64"
 LAN6_ROUTER = "fd5a:1b2c:3d4e:1::1"
 LAN6_HOST = "fd5a:1b2c:3d4e:1::10"
+# For NPTv6: the ULAs, and parts of what is delegated that the office does not use otherwise.
+ULA6 = "fd5a:1b2c:3d4e::/61"
+OUTSIDE6 = {"charter": "2001:db8:100:30::/61", "att": "2001:db8:200:50::/61"}
 
 # A subnet behind the LAN host, known to the router's main table only: an internal destination that
 # no packet may leave by a line for, whatever its source.

@@ -13,12 +13,11 @@ import pytest
 
 from . import BLACKHOLE, CABLE, SILENT, Connector, Flow, Server, now_ns, plan, wait_for
 from .netns import in_namespace
-from .trial import begins_by, lines_of, running_office
+from .trial import begins_by, lines_of, running_office, translate_prefixes
 
 CHARTER, ATT = plan.LINES
-INSIDE = "fd5a:1b2c:3d4e::/61"
-# parts of what is delegated that the office does not use
-OUTSIDE = {"charter": "2001:db8:100:30::/61", "att": "2001:db8:200:50::/61"}
+INSIDE = plan.ULA6
+OUTSIDE = plan.OUTSIDE6
 NEXT = "2001:db8:100:38::/61"
 SERVED = 7000
 
@@ -32,10 +31,7 @@ def outside(prefix, inside=plan.LAN6_HOST):
 @pytest.fixture(scope="module")
 def office(lab):
     with running_office(lab) as driver:
-        driver.frr.change("internal fd5a:1b2c:3d4e::/48")
-        for name, prefix in OUTSIDE.items():
-            driver.frr.change(f"uplink {name}", f"ipv6 nat prefix {prefix} inside {INSIDE}")
-        wait_for(lambda: driver.frr.shown("nat")["state"] == "installed", what="the prefixes stand")
+        translate_prefixes(driver)
         yield driver
 
 

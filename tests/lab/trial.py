@@ -61,24 +61,35 @@ def lose_cable(lab, driver, connector):
     return broken.at, begins_by(connector, other)
 
 
+def translate_prefixes(driver):
+    """NPTv6 for the ULAs, by either line."""
+    driver.frr.change("internal fd5a:1b2c:3d4e::/48")
+    for name, prefix in plan.OUTSIDE6.items():
+        driver.frr.change(f"uplink {name}", f"ipv6 nat prefix {prefix} inside {plan.ULA6}")
+    wait_for(lambda: driver.frr.shown("nat")["state"] == "installed", what="the prefixes stand")
+
+
 class Traffic:
     """The meters of one lab, started once and running through all trials.
 
     Flows of the other line only make sense where the driver steers by source.  The NATed flow sends
-    every `interval_us`, which is how exactly its silence can be told.
+    every `interval_us`, which is how exactly its silence can be told.  `ula`: what is translated is
+    IPv6 (NPTv6), from the host's ULA.
     """
 
-    def __init__(self, lab, driver, interval_us=None):
+    def __init__(self, lab, driver, interval_us=None, ula=False):
         preferred = lab.lines[0]
         self.lab = lab
         self.driver = driver
         self.interval_us = interval_us
+        self._to = plan.INTERNET6 if ula else plan.INTERNET4
+        self._bind = plan.LAN6_HOST if ula else None
         self.server = Server(lab)
         inside = lab.lines[1].server(4)
         self._servers = [self.server, Server(lab, role="srv", addresses=[inside])]
         self.inside = Flow(lab, "udp", inside, name="udp4-inside")
         self.nat = self._nat_flow()
-        self.new = Connector(lab, plan.INTERNET4, name="tcp4-new")
+        self.new = Connector(lab, self._to, bind=self._bind, name="tcp-new")
         self.on_preferred = Flow(
             lab, "udp", plan.INTERNET6, bind=preferred.lan_host6(), name="udp6-preferred"
         )
@@ -86,7 +97,7 @@ class Traffic:
 
     def _nat_flow(self):
         return Flow(
-            self.lab, "udp", plan.INTERNET4, interval_us=self.interval_us, name="udp4-nat"
+            self.lab, "udp", self._to, bind=self._bind, interval_us=self.interval_us, name="udp-nat"
         )
 
     def renew(self):
