@@ -69,7 +69,7 @@ void ZebraRouting::tell() {
 
 void ZebraRouting::connected(struct zclient* zclient) {
     zclient_ = zclient;
-    for (auto& [key, heard] : routes_)
+    for (auto& [destination, heard] : routes_)
         heard.fresh = false;
     for (const std::string& protocol : protocols_)
         subscribe(protocol, true);
@@ -102,7 +102,7 @@ void ZebraRouting::want_protocols(const std::vector<std::string>& protocols) {
             subscribe(protocol, true);
     protocols_ = wanted;
     if (std::erase_if(routes_, [&](const auto& entry) {
-            return !protocols_.contains(entry.first.second);
+            return !protocols_.contains(entry.second.protocol);
         }) > 0)
         tell();
 }
@@ -134,18 +134,20 @@ void ZebraRouting::on_route(bool added, const struct zapi_route& route) {
     const auto destination = destination_of(route);
     if (!destination)
         return;
-    const Key key{*destination, zebra_route_string(route.type)};
+    Heard heard{.protocol = zebra_route_string(route.type), .interfaces = {}};
     if (!added) {
-        if (routes_.erase(key) > 0)
+        const auto known = routes_.find(*destination);
+        if (known != routes_.end() && known->second.protocol == heard.protocol) {
+            routes_.erase(known);
             tell();
+        }
         return;
     }
-    if (!protocols_.contains(key.second))
+    if (!protocols_.contains(heard.protocol))
         return; // was under way when we gave it up
-    Heard heard;
     for (int i = 0; i < route.nexthop_num; ++i)
         heard.interfaces.push_back(static_cast<std::uint32_t>(route.nexthops[i].ifindex));
-    routes_[key] = std::move(heard);
+    routes_[*destination] = std::move(heard);
     tell();
 }
 
@@ -165,8 +167,8 @@ void ZebraRouting::on_nexthop(const struct prefix& router, const struct zapi_rou
 std::vector<core::TaughtRoute> ZebraRouting::routes() const {
     std::vector<core::TaughtRoute> all;
     all.reserve(routes_.size());
-    for (const auto& [key, heard] : routes_)
-        all.push_back({key.first, key.second, heard.interfaces});
+    for (const auto& [destination, heard] : routes_)
+        all.push_back({destination, heard.protocol, heard.interfaces});
     return all;
 }
 

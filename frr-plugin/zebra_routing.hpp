@@ -19,7 +19,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "frr_compat.h"
@@ -33,7 +32,10 @@ public:
 
     /// A session with zebra has begun.
     void connected(struct zclient* zclient);
-    void ended() { zclient_ = nullptr; }
+    void ended() {
+        zclient_ = nullptr;
+        settled_.cancel();
+    }
 
     /// Routes of these protocols and no others.
     void want_protocols(const std::vector<std::string>& protocols);
@@ -49,11 +51,13 @@ public:
     }
 
 private:
+    /// zebra tells of one route for each destination. When another protocol's takes its place, the
+    /// new one is all that is said.
     struct Heard {
+        std::string protocol;
         std::vector<std::uint32_t> interfaces;
         bool fresh = true; ///< in this session
     };
-    using Key = std::pair<core::Prefix, std::string>; ///< and its protocol
 
     void subscribe(const std::string& protocol, bool wanted);
     void track(const core::Address& router, bool wanted);
@@ -64,7 +68,7 @@ private:
     struct zclient* zclient_ = nullptr;
     std::set<std::string> protocols_;
     std::set<core::Address> wanted_;
-    std::map<Key, Heard> routes_;
+    std::map<core::Prefix, Heard> routes_;
     std::map<core::Address, std::optional<core::RouterNexthop>> ways_;
     Timer soon_;
     bool telling_ = false;

@@ -98,13 +98,21 @@ bool kernel_uses(const Line& line, const PerFamily<std::vector<KernelNexthop>>& 
                nexthops[line.family].end();
 }
 
-/// Where ours is withheld, another router's default may have come into main.
+/// Where ours is withheld, another router's default may have come into main. A line of which
+/// nothing is known yet does not take its place.
 void look_elsewhere(Choice& choice, Announcement& announced, const KernelRoute* others,
-                    const std::vector<Line>& lines) {
-    announced.elsewhere = announced.withheld && others &&
-                          std::ranges::none_of(others->nexthops, [&](const KernelNexthop& nexthop) {
-                              return leads_out(lines, nexthop);
-                          });
+                    const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health) {
+    if (!others || std::ranges::any_of(others->nexthops, [&](const KernelNexthop& nexthop) {
+            return leads_out(lines, nexthop);
+        }))
+        return;
+    const bool is_new =
+        !choice.carrying.empty() && health.at(choice.carrying.front()->key()).state == State::init;
+    if (is_new && !announced.withheld) {
+        announced.withheld = true;
+        announced.reason = "nothing is known of the line yet, and another router's default works";
+    }
+    announced.elsewhere = announced.withheld;
     choice.elsewhere = announced.elsewhere;
     if (choice.elsewhere)
         choice.reason += "; another router's default is in main, and is used";
@@ -427,7 +435,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         choices[family] = choose(lines, health, family, policy);
         decision.announced[family] = announce(config.announce, lines, choices[family], health);
         look_elsewhere(choices[family], decision.announced[family], others_default(seen, family),
-                       lines);
+                       lines, health);
         decision.choice_reason[family] = choices[family].reason;
     }
     for (const Line& line : lines) {

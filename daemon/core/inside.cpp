@@ -54,6 +54,25 @@ std::set<std::uint32_t> ways_out(const Config& config, const Observation& seen) 
     return interfaces;
 }
 
+/// What is known to be lines' own without asking for more than the configuration and interfaces.
+std::vector<Prefix> of_lines(const Config& config, const Observation& seen) {
+    std::vector<Prefix> own;
+    for (const Uplink& uplink : config.uplinks) {
+        for (const UplinkFamily& family : uplink.family.values)
+            own.insert(own.end(), family.sources.begin(), family.sources.end());
+        if (const auto found = seen.interfaces.find(uplink.interface);
+            found != seen.interfaces.end())
+            for (const InterfaceAddress& address : found->second.addresses)
+                if (const auto connected = connected_prefix(address))
+                    own.push_back(*connected);
+        if (const auto told = seen.delegated.find(uplink.name); told != seen.delegated.end())
+            for (const DelegatedPrefix& each : told->second)
+                own.push_back(each.prefix);
+    }
+    drop_covered(own);
+    return own;
+}
+
 std::vector<Prefix> configured(const Config& config) {
     std::vector<Prefix> prefixes = internal_prefixes(config);
     drop_covered(prefixes);
@@ -81,15 +100,18 @@ TaughtNetworks summarize(const std::vector<TaughtRoute>& routes, const Config& c
                          const Observation& seen) {
     TaughtNetworks taught;
     const auto inside = configured(config);
-    const auto out = ways_out(config, seen);
+    const auto own = of_lines(config, seen);
+    // zebra does not say where a recursive next hop ends, nor is a blackhole a network inside.
+    auto out = ways_out(config, seen);
+    out.insert(0);
     for (const TaughtRoute& route : routes) {
         const bool leads_out = std::ranges::any_of(
             route.interfaces, [&](std::uint32_t ifindex) { return out.contains(ifindex); });
-        if (leads_out || !is_wanted(route, config) ||
+        if (leads_out || route.interfaces.empty() || !is_wanted(route, config) ||
             route.destination.length() < kShortestTaught[route.destination.family()])
             continue;
         ++taught.routes;
-        if (!is_covered(route.destination, inside))
+        if (!is_covered(route.destination, inside) && !overlaps_one_of(route.destination, own))
             taught.prefixes.push_back(route.destination);
     }
     taught.prefixes = join(std::move(taught.prefixes));

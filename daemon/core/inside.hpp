@@ -6,7 +6,7 @@
 // there anyway.)
 //
 // What is taught is made few: what is inside already is left out, and so is what leads out by a
-// line; neighbours are joined. Networks of a line's own sources are not translated by it (see
+// line, or by a recursive next hop, of which nobody says where it ends; neighbours are joined. Networks of a line's own sources are not translated by it (see
 // inside_of()): they bear its addresses already.
 #pragma once
 

@@ -163,6 +163,7 @@ std::vector<ForgottenFlows> Reconciler::step(const core::Observation& seen, Time
     write_sysctls(now);
     settle_tunnels(now);
     const bool translated = settle_nat(seen, now, Dead::as_applied);
+    watch_way_out(seen);
     flows_.forget_untranslated(now);
     const core::KernelIndex kernel(seen);
     const bool stands = translated && seen.dataplane.known && settle_routes(kernel, now) &&
@@ -290,6 +291,27 @@ bool Reconciler::settle_nat(const core::Observation& seen, Time now, Dead dead) 
         return true;
     wake(nat_retry_.emplace(now + kRetry));
     return guards_all(applied_nat_, plan);
+}
+
+/// What began while another router's default was used is tracked, and was translated there. By a
+/// line of ours it would go on untranslated for as long as it lives.
+void Reconciler::watch_way_out(const core::Observation& seen) {
+    if (!applied_nat_)
+        return;
+    bool is_back = false;
+    for (const core::Family family : core::kFamilies) {
+        const auto nexthops = core::default_nexthops(seen, family);
+        const bool by_line = std::ranges::any_of(nexthops, [&](const auto& nexthop) {
+            return std::ranges::any_of(applied_nat_->lines, [&](const core::LineNat& line) {
+                return ifindex_of(seen, line.interface) == nexthop.ifindex;
+            });
+        });
+        is_back = is_back || (by_line && led_elsewhere_[family]);
+        if (!nexthops.empty())
+            led_elsewhere_[family] = !by_line;
+    }
+    if (is_back)
+        flows_.owe_untranslated(wanted_.untranslated);
 }
 
 /// The kernel shows no route that zebra has yet to install.
@@ -436,6 +458,21 @@ void Reconciler::adopt_leftovers(const core::Observation& seen) {
     for (const core::KernelRule& found : seen.rules)
         if (found.protocol == core::kRuleProtocol && !found.exotic && seen.dataplane.module)
             rule_status_.try_emplace(found.rule);
+    for (const core::KernelRoute& found : seen.routes) {
+        core::Route left{.destination = found.destination,
+                         .table = found.table,
+                         .distance = core::kDistanceDefault,
+                         .nexthops = {}};
+        const bool is_default = left.destination.is_any() && found.table != core::kTableMain &&
+                                core::holds_defaults(found.table) &&
+                                found.protocol == core::kDefaultRouteProtocol;
+        const bool wanted =
+            std::ranges::any_of(wanted_.desired.routes, [&](const core::Route& route) {
+                return route.table == left.table && route.destination == left.destination;
+            });
+        if (is_default && !wanted)
+            sent_routes_.emplace(left.key(), left); // nobody wants it, so it goes
+    }
     withdraw_unseen();
 }
 

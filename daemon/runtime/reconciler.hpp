@@ -123,6 +123,7 @@ private:
     void write_sysctls(Time now);
     void settle_tunnels(Time now);
     bool remove_tunnels(const core::Observation& seen, Time now);
+    void watch_way_out(const core::Observation& seen);
     enum class Dead : std::uint8_t { as_applied, as_wanted };
     bool settle_nat(const core::Observation& seen, Time now, Dead dead);
     bool is_under_way(const std::string& interface, Time now);
@@ -162,6 +163,8 @@ private:
     bool nat_changed_ = false; ///< by somebody, and not yet put right
     bool nat_lingers_ = false; ///< what nobody wants any more is still in the table
     std::optional<Time> nat_retry_;
+    /// The kernel's default led elsewhere than to a line when it was last seen to lead anywhere.
+    core::PerFamily<bool> led_elsewhere_{};
     /// By interface: when zebra was last given a default that leads there.
     std::map<std::string, Time> default_sent_;
     FlowDebts flows_;

@@ -3,6 +3,7 @@
 // bench_engine_bench: what one turn of the engine costs with 2, 64 and 512 uplinks of both
 // families, without a kernel: decide, plan, compare with the kernel's state; and the answers of
 // `show`. Prints medians with range, in microseconds.
+#include "core/inside.hpp"
 #include "fakes/world.hpp"
 #include "runtime/status.hpp"
 
@@ -83,11 +84,42 @@ void bench(unsigned uplinks) {
             [&](int) { (void)runtime::to_json(runtime::overview(world.engine, world.now)); });
 }
 
+/// /24 networks that a protocol teaches: of 10.0.0.0/8, or every other one of 100.64.0.0/10.
+std::vector<core::TaughtRoute> taught(unsigned routes, bool inside_anyway) {
+    std::vector<core::TaughtRoute> all;
+    for (unsigned i = 0; i < routes; ++i) {
+        const unsigned third = (inside_anyway ? i : 2 * i) % 256;
+        const unsigned second = (inside_anyway ? i : 2 * i) / 256;
+        const std::string begin = inside_anyway ? "10." : "100.";
+        const std::string text = begin + std::to_string((inside_anyway ? 0 : 64) + second) + "." +
+                                 std::to_string(third) + ".0/24";
+        all.push_back({*core::Prefix::parse(text), "ospf", {2}});
+    }
+    return all;
+}
+
+/// What a change of learned routes costs, and a turn of the engine that has them.
+void bench_learning(const char* what, unsigned routes, bool inside_anyway) {
+    World world;
+    world.config.learn = {core::Learn{}};
+    world.start();
+    const auto all = taught(routes, inside_anyway);
+    const std::string name = std::string(what) + ", " + std::to_string(routes) + " routes";
+    measure(("learn: " + name).c_str(), 2, [&](int) {
+        world.seen().taught = core::summarize(all, world.engine.config(), world.seen());
+    });
+    world.update();
+    measure(("nothing new: " + name).c_str(), 2, [&](int) { world.engine.update(world.now); });
+}
+
 } // namespace
 
 int main() {
     std::puts("| engine | uplinks | median us | range |\n|---|---|---|---|");
     for (const unsigned uplinks : {2U, 64U, 512U})
         bench(uplinks);
+    bench_learning("none", 0, true);
+    bench_learning("inside anyway", 10'000, true);
+    bench_learning("not, beyond the limit", 10'000, false);
     return 0;
 }

@@ -125,6 +125,23 @@ TEST_F(Announced, AnotherRoutersDefaultTakesTheFlowsOfDeadLines) {
     EXPECT_EQ(router.carrying(), Texts{"charter"}) << "ours wins by distance";
 }
 
+TEST_F(Announced, ALineOfWhichNothingIsKnownDoesNotTakeAnotherRoutersPlace) {
+    fail_both();
+    learn_another();
+    router.decide_after(1s);
+    router.interface("eth2.5").carrier = false;
+    router.decide_after(1s);
+    router.interface("eth2.5").carrier = true;
+    router.set_probe("charter", Family::v4, {});
+    router.decide_after(1s);
+    ASSERT_EQ(router.state("charter"), State::init);
+    EXPECT_TRUE(said().withheld);
+    EXPECT_TRUE(defaults(kTableMain).empty());
+    router.answer("charter");
+    router.decide_after(1s);
+    EXPECT_FALSE(said().withheld);
+}
+
 TEST_F(Announced, ADefaultBySomethingElseThanALineIsNobodysFaultWhileLinesWork) {
     learn_another();
     router.decide_after(1s);

@@ -78,10 +78,20 @@ TEST_F(Taught, NothingThatLeadsOutByALine) {
     EXPECT_TRUE(networks().empty());
 }
 
+TEST_F(Taught, NothingOfWhichNobodySaysWhereItLeads) {
+    routes.push_back({net("100.65.0.0/16"), "bgp", {0}});
+    routes.push_back({net("100.68.0.0/16"), "static", {}});
+    EXPECT_TRUE(networks().empty());
+}
+
 TEST_F(Taught, ALinesOwnAddressesAreNotTranslated) {
     teach("198.51.100.48/30"); // within charter's link subnet
-    EXPECT_EQ(networks(), Texts{"198.51.100.48/30"});
+    EXPECT_TRUE(networks().empty());
     EXPECT_FALSE(is_translated("198.51.100.48/30"));
+    teach("198.51.100.0/25");
+    teach("198.51.100.128/25");
+    EXPECT_EQ(networks(), Texts{"198.51.100.128/25"}) << "not joined with what is the line's";
+    EXPECT_TRUE(is_translated("198.51.100.128/25"));
 }
 
 TEST_F(Taught, OnlyByTheProtocolAndWithinThePrefixThatWereTyped) {

@@ -148,6 +148,26 @@ TEST_F(Office, UntranslatedFlowsGoWhenTranslationBeginsAndNoOtherTime) {
     EXPECT_EQ(count(world.news(), "forget untranslated"), 0U);
 }
 
+TEST_F(Office, WhatBeganByAnotherRouterIsForgottenWhenALineTakesOver) {
+    world.zebra.foreign_routes = {
+        {.destination = core::Prefix::any(Family::v4),
+         .table = core::kTableMain,
+         .metric = 1,
+         .protocol = 188, // RTPROT_OSPF
+         .type = 1,
+         .nexthops = {{.ifindex = world.seen().interfaces.at("eth1").index,
+                       .gateway = ip("172.16.1.2"),
+                       .weight = 1,
+                       .linkdown = false}}}};
+    world.pass(1s);
+    EXPECT_EQ(count(world.news(), "forget untranslated"), 0U);
+    world.zebra.foreign_routes.clear();
+    world.pass(1s);
+    EXPECT_EQ(count(world.news(), "forget untranslated ipv4"), 1U);
+    world.pass(10s);
+    EXPECT_EQ(count(world.news(), "forget untranslated"), 0U) << "once";
+}
+
 TEST_F(Office, UntranslatedFlowsThatCannotBeForgottenAreTriedAgain) {
     world.flows.fault = "Operation not permitted";
     world.config.internal = {net("172.16.0.0/16")};

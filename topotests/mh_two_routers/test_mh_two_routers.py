@@ -13,6 +13,7 @@ the order written.
 import functools
 import ipaddress
 import os
+import subprocess
 
 import pytest
 
@@ -88,10 +89,14 @@ def reaches(*sources):
     )
 
 
-def default_by(interface, family):
-    """Whether c's default leads there."""
-    route = igp.default_at(gear("c"), family)
+def uses(router, interface, family=4):
+    """Whether the router's default leads there."""
+    route = igp.default_at(router, family)
     return route and [hop["interfaceName"] for hop in route["nexthops"]] == [interface]
+
+
+def default_by(interface, family):
+    return uses(gear("c"), interface, family)
 
 
 def everything():
@@ -172,6 +177,25 @@ def test_a_router_whose_line_is_dead_steps_aside():
     shown = gear("ra").vtysh_cmd("show multihome json", isjson=True)
     assert [way["announcement"]["withheld"] for way in shown["ways"]] == [True, True]
     assert "another router's default" in shown["ways"][0]["reason"]
+
+
+def test_what_began_by_the_other_goes_on_when_the_line_is_back(tmp_path):
+    """ra has tracked it as what need not be translated."""
+    answers = tmp_path / "ping"
+    source = f"stdbuf -oL ping -n -i 0.1 -I 172.16.1.1 {plan.INTERNET4}"
+    argv = [*gear("ra").net.pre_cmd, *source.split()]
+    with answers.open("w") as output, subprocess.Popen(argv, stdout=output) as ping:
+        try:
+            wait_for(lambda: "bytes from" in answers.read_text(), what="it is answered by rb")
+            igp.heal(CHARTER)
+            wait_for(lambda: uses(gear("ra"), "ra-eth2"), 20, what="ra has its line again")
+            then = answers.read_text().count("bytes from")
+            wait_for(lambda: answers.read_text().count("bytes from") > then + 10, what="it goes on")
+        finally:
+            ping.terminate()
+    igp.silence(CHARTER)
+    for family in (4, 6):
+        wait_for(functools.partial(default_by, "c-eth1", family), 20, what="c's default is rb's")
 
 
 def test_nothing_goes_round_when_both_lines_are_dead():
