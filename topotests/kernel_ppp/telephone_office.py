@@ -358,10 +358,6 @@ class Meters:
         options = {"interval_us": 50_000, "name": f"lasting{family}", **options}
         return Flow(self, "udp", INTERNET[family], **options)
 
-    def run(self, name, *argv):
-        """Until end() of its pid."""
-        return self.spawn([*self._gears[name].net.pre_cmd, *argv], self.log(argv[0])).pid
-
 
 def begins_by(connector, address, timeout=60):
     """Wait until what is begun from now on bears this address."""
