@@ -146,6 +146,7 @@ class Telco:
         self._pid_file = self._directory / "pppoe-server.pid"
         self._first = 10
         self._had = {self.prefix}  # the customer may not yet have heard of another one
+        self._indexes = {}  # of sessions by name, the newest: one that ends has no address any more
         self._given = {}  # {session's interface: networks that are the customer's}
 
     def start(self, sessions=20):
@@ -212,21 +213,21 @@ class Telco:
         return found
 
     def remember(self):
-        """What the sessions have.  To be called in every one; returns {interface's name: index}."""
+        """What the sessions have.  To be called in every one."""
         present = self._sessions()
-        for index, (_, address) in present.items():
+        for index, (name, address) in present.items():
             nets = [f"{address}/32", LINK_PREFIX, *self._had]
             self._given[index] = [ipaddress.ip_network(net) for net in nets]
-        return {name: index for index, (name, _) in present.items()}
+            self._indexes[name] = index
 
     def unrouted(self):
         """[(source, destination, session's index)] of what had no way back when it came: before
         pppd had set it, or after it had taken it away, or because it is wrong."""
-        indexes = self.remember()
+        self.remember()
         items = json.loads(tunnels.output(self.gear, "nft", "-j", "list", "sets"))["nftables"]
         seen = [element["concat"] for i in items for element in i.get("set", {}).get("elem", [])]
         # the interface of a session that has gone has no name
-        return [(source, to, indexes.get(on) or int(on)) for source, to, on in seen]
+        return [(source, to, self._indexes.get(on) or int(on)) for source, to, on in seen]
 
     def wrong_sources(self):
         """unrouted() without what the session had, if that was asked for: remember()."""
