@@ -398,6 +398,21 @@ def test_a_pppd_that_replaces_the_default(tgen):
     a_default_of_pppds_is_passed_over(tgen)
 
 
+def nothing_leaves_without_a_default_of_pppds(tgen):
+    """As the guide advises: `nodefaultroute`, and ours goes with multihomed."""
+    r1 = tgen.gears["r1"]
+    tgen.telco.remember()
+    tgen.pppd.stop()
+    tunnels.sh(r1, "nft delete table ip own")
+    tunnels.sh(tgen.gears["telco"], "nft flush set inet provider unrouted4")
+    tgen.pppd.start("nodefaultroute")
+    tgen.pppd.next_session()
+    assert defaults(r1) == []
+    since = time.monotonic_ns()
+    wait_for(lambda: tgen.new[4].failures(since), 30, "new connections fail")
+    assert "172.16.1.10" not in str(tgen.telco.unrouted())
+
+
 def test_the_line_stays_when_multihomed_goes(tgen):
     """So does pppd's default: what hosts send by it leaves untranslated from now on, unless a rule
     of the operator's own translates it."""
@@ -424,18 +439,4 @@ def test_the_line_stays_when_multihomed_goes(tgen):
         nft add rule ip own nat oifname ppp0 masquerade""",
     )
     office.begins_by(tgen.new[4], address)
-
-
-def test_without_a_default_of_pppds_nothing_leaves_untranslated(tgen):
-    """As the guide advises: `nodefaultroute`, and ours goes with multihomed."""
-    r1 = tgen.gears["r1"]
-    tgen.telco.remember()
-    tgen.pppd.stop()
-    tunnels.sh(r1, "nft delete table ip own")
-    tunnels.sh(tgen.gears["telco"], "nft flush set inet provider unrouted4")
-    tgen.pppd.start("nodefaultroute")
-    tgen.pppd.next_session()
-    assert defaults(r1) == []
-    since = time.monotonic_ns()
-    wait_for(lambda: tgen.new[4].failures(since), 30, "new connections fail")
-    assert "172.16.1.10" not in str(tgen.telco.unrouted())
+    nothing_leaves_without_a_default_of_pppds(tgen)
