@@ -6,7 +6,7 @@
 #   unit       unit tests and tests of the appliers against the kernel, with ASan and UBSan
 #   commands   every command of stock vtysh is still in ours
 #   python     tests/**/test_*.py: lab, zebra module and client, installation, frrinit
-#   topotests  topotests/, in FRR's own framework, beside the Python tests: both wait most of the time
+#   topotests  topotests/, in FRR's own framework
 #   kernel     those of topotests/ that need Debian's stock kernel (tunnels, VLANs), under that kernel
 #              in QEMU; both are fetched into build-kernel/, and where they cannot be had, the part says
 #              so. It runs beside the unit tests, which use one processor.
@@ -170,10 +170,9 @@ if wants unit; then
 fi
 [ ${#beside[@]} -eq 0 ] || finish_pytest kernel
 
-if wants topotests; then begin_pytest topotests topotests .; fi
 if wants commands; then
     if "$top/tools/compare-commands.sh" "$MULTIHOME_BUILD/vtysh/vtysh"; then count commands 1 0; else count commands 0 1; fi
 fi
 if wants python; then run_pytest python tests .; fi
-if wants topotests; then finish_pytest topotests; fi
+if wants topotests; then run_pytest topotests topotests .; fi
 finish
