@@ -5,6 +5,8 @@
 // what the last resort leaves, by table 253, unless another router's default has come into main:
 // that one is better than lines that do not work.
 //
+// A line of which nothing is known yet does not take the place of another router's default.
+//
 // The metric by quality has four levels, so that protocols are told of a line that got worse and
 // not of every loss; how long a line takes to get from one to the next is a matter of its health,
 // which is damped.

@@ -65,7 +65,7 @@ struct Gateway {
     enum class Kind : std::uint8_t {
         none, ///< only for point-to-point interfaces
         address,
-        router,  ///< another router inside, wherever routing protocols say that it is
+        router,  ///< another router inside, on a link of this one
         learned, ///< see core/learn.hpp
     };
     Kind kind = Kind::none;

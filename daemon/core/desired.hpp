@@ -100,8 +100,8 @@ struct FlowSelector {
     Kind kind = Kind::translated_to;
     Address first;
     Address last;
-    std::vector<Prefix> sources;
-    std::vector<Prefix> not_destinations;
+    std::vector<Prefix> sources;          ///< sorted, disjoint
+    std::vector<Prefix> not_destinations; ///< sorted, disjoint
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;
     /// These narrow `marked`: source-translated flows only, which another line can carry on; an

@@ -59,7 +59,7 @@ private:
 /// each of `routes`, which are sorted by key, whether it is that one.
 std::vector<bool> expected_in_kernel(const std::vector<Route>& routes);
 
-/// The best default in main that is not ours, by next hops with carrier; null: there is none.
+/// The best default in main that is not ours and has a next hop with carrier; null: there is none.
 const KernelRoute* others_default(const Observation& seen, Family family);
 
 /// Somebody else's default in main that comes before ours there, if there is one.
