@@ -117,7 +117,8 @@ def test_pulled_cable_takes_the_carrier_and_gives_it_back(by_hand, lab):
     assert not ping(lab, "router", CHARTER.gateway4, CHARTER.interface)
     lab.heal("charter")
     assert carrier(lab, CHARTER)
-    assert ping(lab, "router", CHARTER.gateway4) and ping(lab, "router", CHARTER.gateway6)
+    for gateway in (CHARTER.gateway4, CHARTER.gateway6):
+        wait_for(lambda to=gateway: ping(lab, "router", to), what=f"{gateway} answers again")
 
 
 def test_silent_gateway_keeps_the_carrier_and_answers_nothing(by_hand, lab):
