@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=(ca-certificates cmake dpkg-dev g++ gcc libboost-dev libcurl4-gnutls-dev libgnutls28-dev libjson-c-dev libnftables-dev libnl-3-dev libnl-nf-3-dev
     libnl-route-3-dev libprotobuf-dev make pkg-config protobuf-compiler python3)
 test=(conntrack dhcpcd-base dnsmasq-base iproute2 iputils-ping isc-dhcp-client isc-dhcp-server libgtest-dev nftables openssl
-    ppp pppoe procps python3-pytest radvdump udhcpc)
+    ppp pppoe procps python3-pytest radvdump systemd udhcpc)
 
 find_missing() {
     local installed package

@@ -81,6 +81,15 @@ def start(mod, unnamed=()):
     wait_until_up(tgen.gears["r1"])
 
 
+def setup_module(mod):
+    """Of the folders that take the tests from here as they are."""
+    start(mod)
+
+
+def teardown_module():
+    get_topogen().stop_topology()
+
+
 def _load(router, folder):
     """The common configuration and the protocol's, as the one file that FRR reads."""
     router.net.cmd_raises("for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done")

@@ -19,12 +19,12 @@ import dataclasses
 import ipaddress
 import pathlib
 import random
-import statistics
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from failover_bench import spread  # noqa: E402
 from lab import CABLE, SILENT, Connector, Flow, Lab, Server, plan, wait_for  # noqa: E402
 from lab.frr import Frr  # noqa: E402
 from lab.netns import Rtnl  # noqa: E402
@@ -339,18 +339,9 @@ def measure(variant, faults, rounds):
         }
 
 
-def spread(values):
-    """Median (least-most); "never" if nothing was known."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return "never"
-    text = f"{statistics.median(known):.2f} ({min(known):.2f}-{max(known):.2f})"
-    return text if len(known) == len(values) else f"{text}, {len(values) - len(known)} never"
-
-
 def row(variant, fault, outcomes):
     fresh, flow = ([getattr(o, name) for o in outcomes] for name in ("fresh", "flow"))
-    cells = [variant.protocol, variant.timers, FAULTS[fault], spread(fresh), spread(flow)]
+    cells = [variant.protocol, variant.timers, FAULTS[fault], spread(fresh, 2), spread(flow, 2)]
     return f"| {' | '.join(cells)} |"
 
 

@@ -27,12 +27,15 @@ _DRIVERS = {
 }
 
 
-def spread(values):
+def spread(values, decimals=1):
     """Median (least-most) of what was measured; "never" if nothing was."""
     known = [value for value in values if value is not None]
     if not known:
         return "never"
-    text = f"{statistics.median(known):.1f} ({min(known):.1f}-{max(known):.1f})"
+    median, least, most = (
+        f"{value:.{decimals}f}" for value in (statistics.median(known), min(known), max(known))
+    )
+    text = f"{median} ({least}-{most})"
     return text if len(known) == len(values) else f"{text}, {len(values) - len(known)} never"
 
 

@@ -2,22 +2,18 @@
 """Real systemd-networkd and NetworkManager in the router, which have the preferred line.
 
 No signal makes them renew, and what does (D-Bus) is not there or not for us: leases are so short
-that they ask again at once.  Central: changes(), lease after lease.
+that they ask again at once.  Central: Networkd, NetworkManager, Watcher.
 """
 
-import json
 import os
 import pathlib
-import pwd
 import shutil
 
-from . import Flow, now_ns, plan, wait_for
+from . import plan
 from .dhcp import Client, Dhcpd6, DhcpServer, name_of
 from .kernel import Kernel
+from .leases import ATT, CHARTER
 from .ledger import end_processes, start_time
-from .test_dhcp_clients import ATT, CHARTER, TURNS, holds
-from .test_learned import LEASES, details, flows_of, steering
-from .trial import begins_by
 
 NETWORKD = pathlib.Path("/lib/systemd/systemd-networkd")
 USER = "systemd-network"
@@ -26,10 +22,6 @@ UNPACKED = os.environ.get("MULTIHOME_NETWORKMANAGER", "")
 HOOK = pathlib.Path(__file__).resolve().parents[2] / "hooks" / "watch-addresses"
 LEAVES_US_ALONE = "ManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"
 SUBNET_OF_THE_LINE = "f"
-
-
-def has_networkd():
-    return NETWORKD.exists() and any(each.pw_name == USER for each in pwd.getpwall())
 
 
 def has_networkmanager():
@@ -159,43 +151,6 @@ class NetworkManager(Client):
             f"address1={CHARTER.router6}/64\n"
         )
         connection.chmod(0o600)
-
-
-def changes(lab, office, server, new):
-    """Lease after lease; how long each took until traffic was back, since the kernel knew (ms)."""
-    kernel = Kernel(lab.router)
-    begins_by(new, CHARTER)
-    lab.reset_counters()
-    before = steering(kernel)
-    gaps = []
-    for turn in TURNS:
-        old, lease = LEASES[turn % 2], LEASES[(turn + 1) % 2]
-        lasting = Flow(lab, "udp", plan.INTERNET4, name="lasting")
-        lasting.wait_flowing()
-        server.offer(*lease)
-        wait_for(lambda: holds(lab, lease[1]), 30, what="the kernel has the new address",
-                 interval=0.002)  # fmt: skip
-        known = now_ns()
-
-        def by_the_new_one():
-            return [stands for _, stands, source in new.successes(known) if source == lease[1]]
-
-        gaps.append((min(wait_for(by_the_new_one, what="connections by it")) - known) / 1e6)
-        lasting.wait_flowing(known)
-        wait_for(lambda: not holds(lab, old[1]), what="the old address is gone")
-        wait_for(lambda: not flows_of(kernel, old[1]), what="old flows are cut")
-        wait_for(lambda: old[1] not in json.dumps(steering(kernel) + kernel.nft()),
-                 what="no rule, route or set has the old address")  # fmt: skip
-        lasting.stop()
-        office.forgive(CHARTER)
-        begins_by(new, CHARTER)
-    wait_for(lambda: steering(kernel) == before, what="rules and routes are as they were")
-    return gaps
-
-
-def wait_for_a_lease(office):
-    office.forgive(CHARTER)
-    wait_for(lambda: details(office, CHARTER)["ipv4"]["line"]["state"] == "up", 30, what="a lease")
 
 
 def clients_defaults(lab, table):

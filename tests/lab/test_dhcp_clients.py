@@ -3,52 +3,25 @@
 
 What test_learned.py and test_delegated.py do by hand, Debian's clients do in their own way: other
 orders, other protocols and metrics of the default, routes flushed in between, prefixes that a
-reply brings with a lifetime of 0.  MULTIHOME_RENEWALS_REAL says how often each client's lease
-changes (2).
+reply brings with a lifetime of 0.
 """
-
-import ipaddress
-import json
-import os
-import pathlib
-import statistics
 
 import pytest
 
-from . import Connector, Flow, drivers, now_ns, plan, wait_for
+from . import Flow, plan, wait_for
 from .dhcp import Dhclient, Dhcpcd, Dhcpcd6, Dhcpd6, DhcpServer, Udhcpc
-from .kernel import Kernel
-from .test_delegated import HALVES, HOSTS, flows_from, rules_from
+from .leases import AUTO, CHARTER, judge, lease_changes, leased_office, prefix_changes, router6
+from .leases import wait_for_a_lease, when_known
+from .test_delegated import HALVES, HOSTS, rules_from
 from .test_delegated import known as phases
-from .test_learned import LEASES, details, flows_of, steering
-from .trial import begins_by, running_office
-from .waiting import Timeout, stays
-
-CHARTER, ATT = plan.LINES
-CHANGES = int(os.environ.get("MULTIHOME_RENEWALS_REAL", "2"))
-TURNS = range(2 * ((CHANGES + 1) // 2))  # even: the last one brings back what the first took
-AUTO = "ipv6 source auto grace 1"
+from .test_learned import LEASES
+from .waiting import stays
 
 
 @pytest.fixture(scope="module")
 def office(lab):
-    pathlib.Path("/etc/netns", lab.router.name, "resolv.conf").touch()  # the lab removes it
-    gateway, address = LEASES[1]
-    lab.provider(CHARTER).ip("addr", "add", f"{gateway}/29", "dev", "cust")
-    lab.router.ip("addr", "del", f"{CHARTER.router4}/29", "dev", CHARTER.interface)
-    lab.router.ip("addr", "del", f"{CHARTER.lan6[1]}/64", "dev", plan.LAN_INTERFACE)
-    lab["lan"].ip("addr", "add", f"{HOSTS[1]}/64", "dev", "eth0", "nodad")
-    text = drivers.office_configuration(lab, ["probe stable-for 300"])
-    text = text.replace(f"ip gateway {CHARTER.gateway4}", "ip gateway auto")
-    text = text.replace(f"ip nat source {CHARTER.router4}", "ip nat masquerade")
-    for line in plan.LINES:  # of both: then only the hook tells whose a prefix is
-        text = text.replace(f"ipv6 source {line.delegated6}", AUTO)
-    with running_office(lab, configuration=text, waits=False) as driver:  # charter has no address
+    with leased_office(lab) as driver:
         yield driver
-    lab["lan"].ip("addr", "del", f"{HOSTS[1]}/64", "dev", "eth0")
-    lab.router.ip("addr", "add", f"{CHARTER.lan6[1]}/64", "dev", plan.LAN_INTERFACE, "nodad")
-    lab.router.ip("addr", "replace", f"{CHARTER.router4}/29", "dev", CHARTER.interface)
-    lab.provider(CHARTER).ip("addr", "del", f"{gateway}/29", "dev", "cust")
 
 
 @pytest.fixture
@@ -68,60 +41,15 @@ def client(lab, request, server, tmp_path):
     lab.router.ip("-4", "addr", "flush", "dev", CHARTER.interface)
 
 
-def holds(lab, address):
-    """Does the router's kernel know the address?"""
-    return json.loads(lab.router.ip("-j", "addr", "show", "to", address))
-
-
-def held_by(kernel):
-    """Rules, routes and sets as text."""
-    return json.dumps(steering(kernel) + kernel.nft())
-
-
-def when_known(lab, address):
-    """Wait until the router's kernel knows the address; returns when that is seen."""
-    wait_for(lambda: holds(lab, address), 30, what=f"{address} is there", interval=0.002)
-    return now_ns()
-
-
-def record(record_property, name, gaps):
-    figure = f"{name}: {statistics.median(gaps):.0f} (to {max(gaps):.0f}; {len(gaps)} times)"
-    record_property("traffic_back_ms", figure)
-    print(figure, [round(gap) for gap in gaps])
-
-
 def test_a_real_client_gets_another_lease(lab, office, server, client, new, record_property):
-    kernel = Kernel(lab.router)
-    office.forgive(CHARTER)
-    wait_for(lambda: details(office, CHARTER)["ipv4"]["line"]["state"] == "up", 30, what="a lease")
-    begins_by(new, CHARTER)
-    lab.reset_counters()
-    before = steering(kernel)
-    gaps = []
-    for turn in TURNS:
-        old, lease = LEASES[turn % 2], LEASES[(turn + 1) % 2]
-        lasting = Flow(lab, "udp", plan.INTERNET4, name="lasting")
-        lasting.wait_flowing()
-        server.offer(*lease)
+    wait_for_a_lease(office)
+
+    def give(gateway, address):
+        server.offer(gateway, address)
         client.renew()
-        known = when_known(lab, lease[1])
 
-        def by_the_new_one():
-            return [stands for _, stands, source in new.successes(known) if source == lease[1]]
-
-        stands = min(wait_for(by_the_new_one, 10, what="connections by it"))
-        gaps.append((stands - known) / 1e6)
-        lasting.wait_flowing(known)
-        wait_for(lambda: not holds(lab, old[1]), what="the old address is gone")
-        wait_for(lambda: not flows_of(kernel, old[1]), what="old flows are cut")
-        wait_for(lambda: old[1] not in held_by(kernel), what="nothing has the old address")
-        lasting.stop()
-        office.forgive(CHARTER)
-        begins_by(new, CHARTER)
-    wait_for(lambda: steering(kernel) == before, what="rules and routes are as they were")
-    record(record_property, type(client).__name__, gaps)
-    assert statistics.median(gaps) < 1000, gaps
-    assert lab.spoofed() == {}
+    gaps = lease_changes(lab, office, new, give)
+    judge(lab, record_property, type(client).__name__, gaps)
 
 
 @pytest.fixture
@@ -141,45 +69,16 @@ def client6(lab, office, server6, tmp_path):
     client.stop()
 
 
-def router6(half):
-    """The address that dhcpcd gives the router's LAN interface."""
-    return str(ipaddress.ip_network(half)[1])
-
-
-def still_works(flow):
-    """Does the flow get an echo within half a second?"""
-    since = now_ns()
-    try:
-        return flow.wait_flowing(since, 0.5)
-    except Timeout:
-        return None
-
-
 def test_a_real_client_is_delegated_another_prefix(lab, office, server6, client6, record_property):
     """dhcpcd gets both in one reply: the new one, and the old one with lifetimes of 0."""
-    lab.reset_counters()
-    gaps = []
-    for turn in TURNS:
-        old, fresh = turn % 2, (turn + 1) % 2
-        lasting = Flow(lab, "tcp", plan.INTERNET6, bind=HOSTS[old], name="lasting")
-        new = Connector(lab, plan.INTERNET6, bind=HOSTS[fresh], name="fresh")
-        lasting.wait_flowing()
-        assert flows_from(lab, HALVES[old])
-        server6.offer(HALVES[fresh])
+
+    def give(prefix):
+        server6.offer(prefix)
         client6.renew()
-        known = when_known(lab, router6(HALVES[fresh]))
-        new.wait_working(known)
-        gaps.append((min(stands for _, stands, _ in new.successes(known)) - known) / 1e6)
-        now = {HALVES[old]: "gone", HALVES[fresh]: "current"}
-        wait_for(lambda now=now: phases(office) == now, what="the old one is gone")
-        wait_for(lambda old=old: not rules_from(lab, HALVES[old]), what="no rule is left")
-        wait_for(lambda old=old: not flows_from(lab, HALVES[old]), what="no flow is left")
-        assert not still_works(lasting)
-        new.stop()
-        lasting.stop()
-    record(record_property, type(client6).__name__, gaps)
+
+    gaps = prefix_changes(lab, office, give)
+    judge(lab, record_property, type(client6).__name__, gaps)
     assert max(gaps) < 1000, gaps
-    assert lab.spoofed() == {}
 
 
 def test_who_still_uses_the_old_prefix_is_told(lab, server6, client6):

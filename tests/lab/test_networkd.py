@@ -7,28 +7,32 @@ changes (2).
 """
 
 import json
-import shutil
-import statistics
 
 import pytest
 
-from . import Connector, Flow, now_ns, plan, wait_for
+from . import Flow, now_ns, plan, wait_for
 from .kernel import Kernel
+from .leases import AUTO, CHARTER, holds, judge, lease_changes, leased_office, prefix_changes
+from .leases import router6, wait_for_a_lease
 from .managers import LEAVES_US_ALONE, HastyServer, HastyServer6, Networkd, Networkd6, Watcher
-from .managers import changes, clients_defaults, has_networkd, wait_for_a_lease
-from .test_delegated import HALVES, HOSTS, flows_from, rules_from
+from .managers import clients_defaults
+from .test_delegated import HALVES, rules_from
 from .test_delegated import known as phases
-from .test_dhcp_clients import AUTO, CHARTER, TURNS, holds, office, record, router6  # noqa: F401
 from .test_learned import LEASES, details
 from .waiting import stays
 
-pytestmark = pytest.mark.skipif(not has_networkd(), reason="NOT TESTED: needs systemd-networkd")
 CHARTERS_ADDRESS = f"Address={CHARTER.router6}/64\n"  # it keeps no address that it does not know
 DEFAULTS = {
     "": "",
     "UseGateway=no": "[DHCPv4]\nUseGateway=no\n",
     "RouteTable=201": "[DHCPv4]\nRouteTable=201\n",
 }
+
+
+@pytest.fixture(scope="module")
+def office(lab):
+    with leased_office(lab) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -109,21 +113,19 @@ def test_what_it_removes_is_there_again_at_once(lab, office, networkd, monitor, 
 @pytest.mark.parametrize("default", ["", "RouteTable=201"])
 def test_another_lease(lab, office, server, networkd, new, default, record_property):
     gateway = "gateway auto table 201" if default else "gateway auto"
-    office.frr.configure(f"router multihome\nuplink charter\nip {gateway}")
+    office.frr.change("uplink charter", f"ip {gateway}")
     start_up(office, networkd, default)
     assert clients_defaults(lab, "main") == ([] if default else [CHARTER.interface])
-    gaps = changes(lab, office, server, new)
-    office.frr.configure("router multihome\nuplink charter\nip gateway auto")
-    record(record_property, f"networkd {default}", gaps)
-    assert statistics.median(gaps) < 1000, gaps
-    assert lab.spoofed() == {}
+    gaps = lease_changes(lab, office, new, server.offer)
+    office.frr.change("uplink charter", "ip gateway auto")
+    judge(lab, record_property, f"networkd {default}", gaps)
 
 
 def test_it_can_do_without_a_default(lab, office, networkd):
-    office.frr.configure(f"router multihome\nuplink charter\nip gateway {CHARTER.gateway4}")
+    office.frr.change("uplink charter", f"ip gateway {CHARTER.gateway4}")
     start_up(office, networkd, "UseGateway=no")
     assert not clients_defaults(lab, "all")
-    office.frr.configure("router multihome\nuplink charter\nip gateway auto")
+    office.frr.change("uplink charter", "ip gateway auto")
 
 
 # networkd 252 keeps what it made unreachable until the prefix would have ended
@@ -133,8 +135,6 @@ WHO_TELLS = {"the unreachable route": {"preferred": 4, "valid": 6}, "the hook": 
 @pytest.fixture(params=WHO_TELLS)
 def delegate(lab, request, office, tmp_path):
     """delegate(prefix): the provider has another one from now on."""
-    if not shutil.which("dhcpd"):
-        pytest.skip("NOT TESTED: real prefix delegation needs isc-dhcp-server's dhcpd")
     server, client = HastyServer6(lab, tmp_path), Networkd6(lab, tmp_path)
     server.offer(HALVES[0], **WHO_TELLS[request.param])
     client.start()
@@ -144,7 +144,7 @@ def delegate(lab, request, office, tmp_path):
         stays(lambda: not rules_from(lab, HALVES[0]), 0.5, "it is nobody's: two lines have `auto`")
         watcher = Watcher(lab, tmp_path, office.frr)
     else:
-        office.frr.configure(f"router multihome\nuplink att\nno {AUTO}")
+        office.frr.change("uplink att", f"no {AUTO}")
     wait_for(lambda: rules_from(lab, HALVES[0]), what="it is the line's")
     yield lambda prefix: server.offer(prefix, **WHO_TELLS[request.param])
     server.stop()
@@ -152,33 +152,11 @@ def delegate(lab, request, office, tmp_path):
     wait_for(lambda: "current" not in phases(office).values(), what="nothing is delegated")
     if watcher:
         watcher.stop()
-    office.frr.configure(f"router multihome\nuplink att\n{AUTO}")
+    office.frr.change("uplink att", AUTO)
 
 
 def test_another_prefix(lab, office, delegate, request, record_property):
-    lab.reset_counters()
-    gaps = []
-    for turn in TURNS:
-        old, fresh = turn % 2, (turn + 1) % 2
-        lasting = Flow(lab, "tcp", plan.INTERNET6, bind=HOSTS[old], name="lasting")
-        meter = Connector(lab, plan.INTERNET6, bind=HOSTS[fresh], name="fresh")
-        lasting.wait_flowing()
-        assert flows_from(lab, HALVES[old])
-        delegate(HALVES[fresh])
-        wait_for(lambda half=HALVES[fresh]: holds(lab, router6(half)), 30,
-                 what="the kernel has the new address", interval=0.002)  # fmt: skip
-        known = now_ns()
-        meter.wait_working(known)
-        gaps.append((min(stands for _, stands, _ in meter.successes(known)) - known) / 1e6)
-        now = {HALVES[old]: "gone", HALVES[fresh]: "current"}
-        wait_for(lambda now=now: phases(office) == now, what="the old one is gone")
-        wait_for(lambda old=old: not rules_from(lab, HALVES[old]), what="no rule is left")
-        wait_for(lambda old=old: not flows_from(lab, HALVES[old]), what="no flow is left")
-        meter.stop()
-        lasting.stop()
-    record(record_property, request.node.name, gaps)
-    assert statistics.median(gaps) < 1000, gaps
-    assert lab.spoofed() == {}
+    judge(lab, record_property, request.node.name, prefix_changes(lab, office, delegate))
 
 
 def test_a_number_inside_tells_whose_a_prefix_is(lab, office, tmp_path):

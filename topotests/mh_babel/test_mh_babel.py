@@ -11,16 +11,7 @@ so the protocol's crash is the last but two of the tests.
 import pytest
 
 import igp
-from igp import *  # noqa: F403  (the tests)
-from lib.topogen import get_topogen
+from igp import *  # noqa: F403  (the tests and their topology)
 
 pytestmark = [pytest.mark.multihomed, pytest.mark.babeld]
 PROTOCOL = igp.Protocol("babel", families=(4, 6), withdraws_within=90)
-
-
-def setup_module(mod):
-    igp.start(mod)
-
-
-def teardown_module():
-    get_topogen().stop_topology()

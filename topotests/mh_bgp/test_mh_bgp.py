@@ -4,16 +4,7 @@
 import pytest
 
 import igp
-from igp import *  # noqa: F403  (the tests)
-from lib.topogen import get_topogen
+from igp import *  # noqa: F403  (the tests and their topology)
 
 pytestmark = [pytest.mark.multihomed, pytest.mark.bgpd]
 PROTOCOL = igp.Protocol("bgp", families=(4, 6))
-
-
-def setup_module(mod):
-    igp.start(mod)
-
-
-def teardown_module():
-    get_topogen().stop_topology()
