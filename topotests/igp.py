@@ -162,13 +162,8 @@ def _provider(line):
 # -- looking and acting -------------------------------------------------------------------------
 
 
-def line_states(r1):
-    answer = r1.vtysh_cmd("show multihome json", isjson=True) or {}
-    return [line["state"] for line in answer.get("lines", [])]
-
-
 def wait_until_up(r1):
-    wait_for(lambda: line_states(r1) == ["up"] * 4, 30, what="all lines answer")
+    wait_for(lambda: list(multihome.states(r1).values()) == ["up"] * 4, 30, what="all lines answer")
 
 
 def start_again(router, daemon):
@@ -345,7 +340,7 @@ def test_failover_and_return_are_not_noticed_inside(protocol):
     r1 = gear("r1")
     with default_untouched_at_r2():
         silence(CHARTER)
-        wait_for(lambda: "down" in line_states(r1), what="charter is down")
+        wait_for(lambda: "down" in multihome.states(r1).values(), what="charter is down")
         host_reaches_internet(protocol.families)
         heal(CHARTER)
         wait_until_up(r1)

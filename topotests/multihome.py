@@ -138,6 +138,12 @@ def ask(router, command="show multihome json"):
     return json.loads(answer) if command.endswith(" json") else answer
 
 
+def states(router):
+    """{(uplink, family): state}"""
+    lines = ask(router)["lines"]
+    return {(each["uplink"], each["family"]): each["state"] for each in lines}
+
+
 def _run(vty, command):
     vty.sendall(command.encode() + b"\0")
     answer = b""

@@ -65,12 +65,6 @@ def reaches(gear, source, target, timeout=30):
     wait_for(lambda: ping(gear, source, target), timeout, f"{gear.name}: {source} -> {target}")
 
 
-def states(router):
-    """{(uplink, family): state}"""
-    lines = multihome.ask(router)["lines"]
-    return {(each["uplink"], each["family"]): each["state"] for each in lines}
-
-
 def reason(router, uplink, family):
     lines = multihome.ask(router)["lines"]
     return next(
@@ -83,7 +77,7 @@ def wait_for_states(router, wanted, timeout=60):
     seen = {}
 
     def are_so():
-        seen.update(states(router))
+        seen.update(multihome.states(router))
         return wanted.items() <= seen.items()
 
     try:

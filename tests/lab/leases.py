@@ -4,12 +4,13 @@
 MULTIHOME_RENEWALS_REAL says how often (2).  Central: lease_changes(), prefix_changes().
 """
 
-import contextlib
 import ipaddress
 import json
 import os
 import pathlib
 import statistics
+
+import pytest
 
 from . import Connector, Flow, drivers, now_ns, plan, wait_for
 from .kernel import Kernel
@@ -25,8 +26,8 @@ TURNS = range(2 * ((CHANGES + 1) // 2))  # even: the last one brings back what t
 AUTO = "ipv6 source auto grace 1"
 
 
-@contextlib.contextmanager
-def leased_office(lab):
+@pytest.fixture(scope="module")
+def office(lab):
     """Charter's gateway is learned, and so are the prefixes of both lines."""
     pathlib.Path("/etc/netns", lab.router.name, "resolv.conf").touch()  # the lab removes it
     gateway, address = LEASES[1]

@@ -10,18 +10,13 @@ import pytest
 
 from . import Flow, plan, wait_for
 from .dhcp import Dhclient, Dhcpcd, Dhcpcd6, Dhcpd6, DhcpServer, Udhcpc
-from .leases import AUTO, CHARTER, judge, lease_changes, leased_office, prefix_changes, router6
+from .leases import AUTO, CHARTER, judge, lease_changes, prefix_changes, router6
+from .leases import office  # noqa: F401  (a fixture)
 from .leases import wait_for_a_lease, when_known
 from .test_delegated import HALVES, HOSTS, rules_from
 from .test_delegated import known as phases
 from .test_learned import LEASES
 from .waiting import stays
-
-
-@pytest.fixture(scope="module")
-def office(lab):
-    with leased_office(lab) as driver:
-        yield driver
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 from . import Flow, now_ns, plan, wait_for
 from .kernel import Kernel
-from .leases import AUTO, CHARTER, holds, judge, lease_changes, leased_office, prefix_changes
+from .leases import AUTO, CHARTER, holds, judge, lease_changes, prefix_changes
+from .leases import office  # noqa: F401  (a fixture)
 from .leases import router6, wait_for_a_lease
 from .managers import LEAVES_US_ALONE, HastyServer, HastyServer6, Networkd, Networkd6, Watcher
 from .managers import clients_defaults
@@ -27,12 +28,6 @@ DEFAULTS = {
     "UseGateway=no": "[DHCPv4]\nUseGateway=no\n",
     "RouteTable=201": "[DHCPv4]\nRouteTable=201\n",
 }
-
-
-@pytest.fixture(scope="module")
-def office(lab):
-    with leased_office(lab) as driver:
-        yield driver
 
 
 @pytest.fixture

@@ -10,19 +10,14 @@ import json
 import pytest
 
 from .kernel import Kernel
-from .leases import CHARTER, judge, lease_changes, leased_office, wait_for_a_lease
+from .leases import CHARTER, judge, lease_changes, wait_for_a_lease
+from .leases import office  # noqa: F401  (a fixture)
 from .managers import HastyServer, NetworkManager, clients_defaults, has_networkmanager
 from .test_learned import LEASES
 
 pytestmark = pytest.mark.skipif(
     not has_networkmanager(), reason="NOT TESTED: needs MULTIHOME_NETWORKMANAGER"
 )
-
-
-@pytest.fixture(scope="module")
-def office(lab):
-    with leased_office(lab) as driver:
-        yield driver
 
 
 def rules(lab, priority):

@@ -37,11 +37,6 @@ def ends(number):
                 {**PEERS, 6: f"fe80::{200 + number}"}, CHARTER.delegated6)  # fmt: skip
 
 
-class Office(drivers.Multihomed):
-    def wait_settled(self, timeout=15.0):
-        pass
-
-
 def configuration(lab):
     # Sessions end here, and nothing else: what a busy machine does to probes is not the matter.
     probes = ["probe stable-for 300", "probe dampening half-life 0", "probe fail-after 30"]
@@ -121,7 +116,8 @@ def telco(lab):
 @pytest.fixture(scope="module")
 def office(lab, telco):
     telco.connect()
-    driver = Office(configuration=configuration(lab)).start(lab)
+    driver = drivers.Multihomed(configuration=configuration(lab), waits=False).start(lab)
+    driver.wait_up()
     server = Server(lab)
     yield driver
     server.stop()

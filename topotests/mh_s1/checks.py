@@ -38,10 +38,9 @@ def start(module_name, with_module):
 
 def wait_until_proven(r1):
     """Until then the providers' own duplicate address detection may make a line look dead."""
-    def states():
-        answer = r1.vtysh_cmd("show multihome json", isjson=True) or {}
-        return [line["state"] for line in answer.get("lines", [])]
-    wait_for(lambda: states() == ["up"] * 4, 30, what="all lines answer")
+    wait_for(
+        lambda: list(multihome.states(r1).values()) == ["up"] * 4, 30, what="all lines answer"
+    )
 
 
 def same(actual, wanted, what, timeout=20):

@@ -19,7 +19,7 @@ import pytest
 
 import igp
 import multihome
-from igp import gear, line_states, packets, pings
+from igp import gear, packets, pings
 from lab import plan
 from lab.waiting import stays, wait_for
 from lib.topogen import Topogen, get_topogen
@@ -77,9 +77,7 @@ def running(tgen):
 
 
 def states(name):
-    """{(uplink, family): state}"""
-    answer = gear(name).vtysh_cmd("show multihome json", isjson=True) or {}
-    return {(line["uplink"], line["family"]): line["state"] for line in answer.get("lines", [])}
+    return multihome.states(gear(name))
 
 
 def reaches(*sources):
@@ -104,13 +102,12 @@ def everything():
 
 
 def wait_whole():
-    for line, name in ROUTERS.items():
+    for name in ROUTERS.values():
         wait_for(
-            lambda n=name: set(states(n).values()) == {"up"} and len(states(n)) == 3,
+            lambda n=name: list(states(n).values()) == ["up"] * 3,
             30,
             what=f"{name}'s line and the way to the other's are up",
         )
-        del line
     for family in (4, 6):
         wait_for(functools.partial(default_by, "c-eth0", family), 30, what="c prefers ra")
     wait_for(lambda: reaches(*everything()), 10, what="h reaches the Internet with all addresses")
