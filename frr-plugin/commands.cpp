@@ -45,17 +45,9 @@ core::UplinkNumber number_of(mh_number which) {
     return core::UplinkNumber::table;
 }
 
-core::AnnounceNumber announce_number_of(mh_announce_number which) {
-    switch (which) {
-    case MH_ANNOUNCE_DISTANCE:
-        return core::AnnounceNumber::distance;
-    case MH_ANNOUNCE_TAG:
-        return core::AnnounceNumber::tag;
-    case MH_ANNOUNCE_METRIC:
-        break;
-    }
-    return core::AnnounceNumber::metric;
-}
+static_assert(MH_ANNOUNCE_DISTANCE == static_cast<int>(core::AnnounceNumber::distance) &&
+              MH_ANNOUNCE_TAG == static_cast<int>(core::AnnounceNumber::tag) &&
+              MH_ANNOUNCE_METRIC == static_cast<int>(core::AnnounceNumber::metric));
 
 static_assert(MH_SPARE_PROBES == static_cast<int>(core::Knob::spare_probes) &&
               MH_SPARE_PROBES + 1 == core::kKnobs && MH_QUORUM_ALL == core::kQuorumAll);
@@ -137,7 +129,7 @@ bool mh_config_announce_while(const char* least, const mh_out* out) {
 
 bool mh_config_announce_number(mh_announce_number which, int64_t value, const mh_out* out) {
     return edit_number(out, value, [&](core::Config& config, std::optional<std::uint32_t> number) {
-        return core::edit_announce_number(config, announce_number_of(which), number);
+        return core::edit_announce_number(config, static_cast<core::AnnounceNumber>(which), number);
     });
 }
 

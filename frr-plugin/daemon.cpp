@@ -270,7 +270,9 @@ void Daemon::see_bfd() {
 void Daemon::see_routing() {
     core::Observation& seen = engine_.observation();
     seen.routers = routing_.routers();
-    seen.taught = core::summarize(routing_.routes(), engine_.config(), seen);
+    seen.taught = {};
+    if (!engine_.config().learn.empty())
+        seen.taught = core::summarize(routing_.routes(), engine_.config(), seen);
 }
 
 void Daemon::on_session(struct zclient* zclient) {

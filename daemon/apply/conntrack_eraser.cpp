@@ -33,9 +33,8 @@
 
 #include "apply/conntrack_age.hpp"
 #include "apply/conntrack_codec.hpp"
-#include "core/inside.hpp"
-#include "core/text.hpp"
 #include "apply/netfilter_socket.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <cerrno>

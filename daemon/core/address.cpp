@@ -160,4 +160,9 @@ void drop_covered(std::vector<Prefix>& prefixes) {
     prefixes = std::move(kept);
 }
 
+bool is_covered(const Prefix& prefix, const std::vector<Prefix>& disjoint) {
+    const auto behind = std::ranges::upper_bound(disjoint, prefix);
+    return behind != disjoint.begin() && std::prev(behind)->contains(prefix);
+}
+
 } // namespace multihomed::core

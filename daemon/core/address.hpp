@@ -85,5 +85,7 @@ private:
 
 /// Sorts, and drops prefixes that another one of the list contains.
 void drop_covered(std::vector<Prefix>& prefixes);
+/// Is it, or what contains it, in the list, which drop_covered() has left?
+bool is_covered(const Prefix& prefix, const std::vector<Prefix>& disjoint);
 
 } // namespace multihomed::core

@@ -35,7 +35,6 @@ struct Announcement {
     std::uint32_t metric = 0;
     std::uint32_t tag = 0; ///< 0: none
     std::string reason = {};
-    bool elsewhere = false; ///< withheld, and another router's default is in main: it is used
 };
 
 /// `choice` is that of the family.

@@ -85,6 +85,21 @@ void add_failback(std::string& text, const Failback& failback) {
         text += " failback now match " + to_text(flows) + "\n";
 }
 
+void add_announce(std::string& text, const Announce& typed) {
+    const Announce built_in;
+    if (typed.least != built_in.least)
+        text += std::string(" announce while ") +
+                (typed.least == Announce::Least::any ? "any" : "up") + "\n";
+    if (typed.distance != built_in.distance)
+        text += " announce distance " + std::to_string(typed.distance) + "\n";
+    if (typed.by_quality)
+        text += " announce metric quality\n";
+    else if (typed.metric != built_in.metric)
+        text += " announce metric fixed " + std::to_string(typed.metric) + "\n";
+    if (typed.tag != built_in.tag)
+        text += " announce tag " + std::to_string(typed.tag) + "\n";
+}
+
 void add_uplink(std::string& text, const Uplink& uplink) {
     text += " uplink " + uplink.name + "\n";
     if (!uplink.description.empty())
@@ -212,25 +227,6 @@ std::string to_text(const ProbeTarget& target) {
     }
     return "icmp" + address;
 }
-
-namespace {
-
-void add_announce(std::string& text, const Announce& typed) {
-    const Announce built_in;
-    if (typed.least != built_in.least)
-        text += std::string(" announce while ") +
-                (typed.least == Announce::Least::any ? "any" : "up") + "\n";
-    if (typed.distance != built_in.distance)
-        text += " announce distance " + std::to_string(typed.distance) + "\n";
-    if (typed.by_quality)
-        text += " announce metric quality\n";
-    else if (typed.metric != built_in.metric)
-        text += " announce metric fixed " + std::to_string(typed.metric) + "\n";
-    if (typed.tag != built_in.tag)
-        text += " announce tag " + std::to_string(typed.tag) + "\n";
-}
-
-} // namespace
 
 std::string to_text(const Learn& learn) {
     return (learn.protocol.empty() ? "all" : learn.protocol) +

@@ -112,8 +112,7 @@ void look_elsewhere(Choice& choice, Announcement& announced, const KernelRoute* 
         announced.withheld = true;
         announced.reason = "nothing is known of the line yet, and another router's default works";
     }
-    announced.elsewhere = announced.withheld;
-    choice.elsewhere = announced.elsewhere;
+    choice.elsewhere = announced.withheld;
     if (choice.elsewhere)
         choice.reason += "; another router's default is in main, and is used";
 }
@@ -437,6 +436,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         look_elsewhere(choices[family], decision.announced[family], others_default(seen, family),
                        lines, health);
         decision.choice_reason[family] = choices[family].reason;
+        decision.elsewhere[family] = choices[family].elsewhere;
     }
     for (const Line& line : lines) {
         const ProbeKey key = line.key();

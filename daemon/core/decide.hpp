@@ -103,6 +103,7 @@ struct Decision {
     std::vector<LineReport> lines;
     PerFamily<std::string> choice_reason;
     PerFamily<Announcement> announced;
+    PerFamily<bool> elsewhere{}; ///< none of our lines is used, but another router's default
     std::vector<StaleFlows> stale;
     std::vector<Transition> transitions;
     std::vector<AdvertiseReport> advertise; ///< of each of Desired::advertise

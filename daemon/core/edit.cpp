@@ -220,30 +220,27 @@ Refusal edit_announce_while(Config& config, const std::optional<std::string>& le
 
 Refusal edit_announce_number(Config& config, AnnounceNumber which,
                              std::optional<std::uint32_t> value) {
-    const auto refuse = [&](std::uint32_t first, std::uint32_t last) -> Refusal {
-        if (!value || (*value >= first && *value <= last))
-            return std::nullopt;
-        return std::to_string(*value) + " is not within " + std::to_string(first) + " to " +
-               std::to_string(last);
-    };
+    Announce& announce = config.announce;
     const Announce built_in;
     Refusal refusal;
     switch (which) {
-    case AnnounceNumber::distance:
-        refusal = refuse(1, kMaxAnnounceDistance);
+    case AnnounceNumber::distance: {
+        const std::uint32_t distance = value.value_or(built_in.distance);
+        refusal = refuse_number("a distance", distance, 1, kMaxAnnounceDistance);
         if (!refusal)
-            config.announce.distance = static_cast<std::uint8_t>(value.value_or(built_in.distance));
+            announce.distance = static_cast<std::uint8_t>(distance);
         break;
+    }
     case AnnounceNumber::tag:
-        refusal = refuse(1, kMaxAnnounceTag);
+        refusal = value ? refuse_number("a tag", *value, 1, kMaxAnnounceTag) : std::nullopt;
         if (!refusal)
-            config.announce.tag = value.value_or(built_in.tag);
+            announce.tag = value.value_or(built_in.tag);
         break;
     case AnnounceNumber::metric:
-        refusal = refuse(0, kMaxAnnounceMetric);
+        refusal = refuse_number("a metric", value.value_or(0), 0, kMaxAnnounceMetric);
         if (!refusal) {
-            config.announce.metric = value.value_or(built_in.metric);
-            config.announce.by_quality = false;
+            announce.metric = value.value_or(built_in.metric);
+            announce.by_quality = false;
         }
         break;
     }

@@ -81,11 +81,6 @@ std::vector<Prefix> configured(const Config& config) {
 
 } // namespace
 
-bool is_covered(const Prefix& prefix, const std::vector<Prefix>& disjoint) {
-    const auto behind = std::ranges::upper_bound(disjoint, prefix);
-    return behind != disjoint.begin() && std::prev(behind)->contains(prefix);
-}
-
 std::vector<std::string> protocols_to_learn(const Config& config) {
     std::set<std::string> names;
     for (const Learn& learn : config.learn)

@@ -6,8 +6,9 @@
 // there anyway.)
 //
 // What is taught is made few: what is inside already is left out, and so is what leads out by a
-// line, or by a recursive next hop, of which nobody says where it ends; neighbours are joined. Networks of a line's own sources are not translated by it (see
-// inside_of()): they bear its addresses already.
+// line, or by a recursive next hop, of which nobody says where it ends; neighbours are joined.
+// Networks of a line's own sources are not translated by it (see inside_of()): they bear its
+// addresses already.
 #pragma once
 
 #include "core/line.hpp"
@@ -41,9 +42,6 @@ std::vector<std::string> protocols_to_learn(const Config& config);
 
 TaughtNetworks summarize(const std::vector<TaughtRoute>& routes, const Config& config,
                          const Observation& seen);
-
-/// Is it, or what contains it, in the list, which is sorted and disjoint?
-bool is_covered(const Prefix& prefix, const std::vector<Prefix>& disjoint);
 
 /// Everything inside but what is a line's own; sorted, disjoint.
 std::vector<Prefix> inside_of(const Config& config, const Observation& seen,

@@ -8,10 +8,12 @@
 //           base+11   to <a network inside, of a prefix that ends>: table 1000, which has it
 //           base+100  from <a line's source>: that line's table
 //           base+101  the same for a prefix within which another line has a source
-//           base+900  table 1000, then 253: only where main's default is that of a line's own
-//           client 32766     main, whose default is ours (the kernel's rule) 32767     table 253
-//           (the kernel's rule; for IPv6 ours)
-//   tables  an uplink's: its subnets, a default by its gateway, and behind that an unreachable one,
+//           base+600  with <a line's mark>: that line's table
+//           base+900  table 1000, then 253: only where main's default is that of a client
+//           32766     main, whose default is ours (the kernel's rule)
+//           32767     table 253 (the kernel's rule; for IPv6 ours)
+//
+//   tables  an uplink's: its subnets, a default by its gateway, and an unreachable one behind it,
 //   so
 //           that a packet with the line's source never falls through to another line
 //           main: a default by the carrying lines; 253: one by the standby lines. While main's is

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace multihomed::test {
 namespace {
@@ -150,24 +151,20 @@ TEST_F(Announced, ADefaultBySomethingElseThanALineIsNobodysFaultWhileLinesWork) 
 }
 
 TEST_F(Announced, ByQualityTheMetricHasFourLevels) {
+    using Numbers = std::pair<std::uint32_t, std::uint32_t>;
+    const auto metric_and_tag = [&](auto happens) {
+        happens();
+        router.decide_after(5s);
+        return Numbers(main_default().metric, main_default().tag);
+    };
     ASSERT_FALSE(edit_announce_quality(router.config));
     ASSERT_FALSE(edit_announce_number(router.config, AnnounceNumber::tag, 100));
     ASSERT_FALSE(edit_announce_while(router.config, "any"));
-    decide();
-    EXPECT_EQ(main_default().metric, 10U);
-    EXPECT_EQ(main_default().tag, 100U);
-    router.fall_silent("charter");
-    router.decide_after(5s);
-    EXPECT_EQ(main_default().metric, 20U) << "att is not the preferred one";
-    EXPECT_EQ(main_default().tag, 101U);
-    router.fall_silent("att");
-    router.decide_after(5s);
-    EXPECT_EQ(main_default().metric, 80U);
-    EXPECT_EQ(main_default().tag, 103U);
-    router.answer("charter");
-    router.decide_after(5s);
-    EXPECT_EQ(main_default().metric, 40U) << "in hold";
-    EXPECT_EQ(main_default().tag, 102U);
+    EXPECT_EQ(metric_and_tag([] {}), Numbers(10, 100));
+    EXPECT_EQ(metric_and_tag([&] { router.fall_silent("charter"); }), Numbers(20, 101))
+        << "att is not the preferred one";
+    EXPECT_EQ(metric_and_tag([&] { router.fall_silent("att"); }), Numbers(80, 103));
+    EXPECT_EQ(metric_and_tag([&] { router.answer("charter"); }), Numbers(40, 102)) << "in hold";
 }
 
 TEST_F(Announced, ALineThatStandsByOrIsShutDownIsNotThePreferredOne) {

@@ -142,7 +142,7 @@ std::string check_defaults(const Decision& decision) {
     for (const Family family : kFamilies)
         for (const std::uint32_t table : {kTableMain, kTableDefault}) {
             const bool withheld = decision.announced[family].withheld;
-            if (decision.announced[family].elsewhere && table == kTableDefault)
+            if (decision.elsewhere[family] && table == kTableDefault)
                 continue; // the kernel falls back to it by itself, and no line carries
             const bool of_carriers = withheld == (table == kTableDefault);
             std::vector<Nexthop> wanted;
@@ -193,7 +193,7 @@ std::string check_guard(const Decision& decision) {
 /// No flow of a line that carries is stale, and none without somebody else to carry it.
 std::string check_stale(const Decision& decision) {
     for (const StaleFlows& stale : decision.stale) {
-        bool alternative = stale.address_gone || decision.announced[stale.line.family].elsewhere;
+        bool alternative = stale.address_gone || decision.elsewhere[stale.line.family];
         for (const auto& [key, line] : decision.history.lines) {
             if (key.family != stale.line.family || !line.carried)
                 continue;
