@@ -32,11 +32,14 @@ def has_networkmanager():
 class HastyServer(DhcpServer):
     """T1 is 3 s (dnsmasq takes no less); they hear a refusal only after T2, 6 s.
 
-    networkd changes both by up to a second, and is lost when T2 comes with T1.
+    networkd 252 changes both by up to a second, and is lost when T2 comes with T1.  A lease that it
+    has before the kernel has said that the old address is gone makes it hold that address for being
+    removed for ever, and never take it again: so no offer comes within milliseconds.
     """
 
     def offer(self, gateway, address):
-        super().offer(f"{gateway} --dhcp-option=58,3 --dhcp-option=59,6", address)
+        options = "--dhcp-option=58,3 --dhcp-option=59,6 --dhcp-reply-delay=1"
+        super().offer(f"{gateway} {options}", address)
 
 
 class HastyServer6(Dhcpd6):
