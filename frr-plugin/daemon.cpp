@@ -75,13 +75,19 @@ Daemon::Daemon(mh_loop* loop, Paths paths)
                   [](const std::string& text) { log_to_frr(runtime::Level::warning, text); }),
       engine_({zebra_, nat_, flows_, sysctls_, table_names_, tunnels_}, sensors(), log_to_frr),
       traffic_(with_privileges),
-      evidence_(
-          traffic_, [this](const auto& line, core::Time now) { prober_.burst(line, now); },
-          [this](const auto& line, core::Time now) { prober_.note_traffic(line, now); },
-          [this](runtime::Level level, const std::string& text) {
-              if (level != runtime::Level::debug || debug_.probe)
-                  log_to_frr(level, text);
-          }),
+      evidence_(traffic_,
+                {.silent = [this](const auto& line, core::Time now) { prober_.burst(line, now); },
+                 .answered = [this](const auto& line,
+                                    core::Time now) { prober_.note_traffic(line, now); },
+                 .guarded =
+                     [this](const auto& line, core::Time now) {
+                         if (engine_.reconciler().met_guard(line, now))
+                             update_soon_.request();
+                     }},
+                [this](runtime::Level level, const std::string& text) {
+                    if (level != runtime::Level::debug || debug_.probe)
+                        log_to_frr(level, text);
+                }),
       start_(loop, [this] { start(); }), update_soon_(loop, [this] { update(); }),
       deadline_(loop, [this] { update(); }), probe_deadline_(loop, [this] { on_probe(true); }),
       traffic_deadline_(loop, [this] { look_at_traffic(); }),

@@ -84,6 +84,23 @@ bool is_in(const std::vector<Prefix>& prefixes, const Address& address) {
     return core::is_covered(Prefix::host(address), prefixes);
 }
 
+/// From `sources` to where it would be translated. What answers name is what our packets bear when
+/// they have left, and where they really go if their destination is translated.
+bool leaves_untranslated(const FlowSelector& selector, const FlowTuple& sent,
+                         const FlowTuple& answered) {
+    return is_in(selector.sources, answered.destination) &&
+           !is_in(selector.not_destinations, sent.destination) &&
+           !is_in(selector.not_destinations, answered.source);
+}
+
+bool is_untranslated(const FlowSelector& selector, const TrackedFlow& flow) {
+    if ((flow.mark & selector.mask) != selector.mark)
+        return false;
+    const bool is_answered_first =
+        selector.either_way && leaves_untranslated(selector, flow.reply, flow.original);
+    return is_answered_first || leaves_untranslated(selector, flow.original, flow.reply);
+}
+
 bool is_marked(const FlowSelector& selector, const TrackedFlow& flow) {
     const bool of_protocol = selector.protocol == 0 || flow.protocol == selector.protocol;
     const bool to_port = selector.destination_port == 0 ||
@@ -109,10 +126,7 @@ bool is_selected(const FlowSelector& selector, const TrackedFlow& flow) {
     case Kind::untranslated:
         break;
     }
-    // The reply's source is where the flow really goes, if its destination is translated.
-    return !translated && is_in(selector.sources, flow.original.source) &&
-           !is_in(selector.not_destinations, flow.original.destination) &&
-           !is_in(selector.not_destinations, flow.reply.source);
+    return !translated && is_untranslated(selector, flow);
 }
 
 /// The addresses of first..last; nothing when they are too many for a message each.

@@ -15,14 +15,17 @@ using core::Result;
 
 std::vector<LineTraffic> by_line(const std::vector<CounterValue>& values) {
     std::map<core::ProbeKey, LineTraffic> lines;
+    const auto line_of = [&](const auto& name) -> LineTraffic& {
+        LineTraffic& line = lines[{name.uplink, name.family}];
+        line.line = {name.uplink, name.family};
+        return line;
+    };
     for (const CounterValue& value : values) {
-        const auto name = parse_traffic_counter_name(value.name);
-        if (!name)
-            continue;
-        const core::ProbeKey key{name->uplink, name->family};
-        LineTraffic& line = lines[key];
-        line.line = key;
-        (name->direction == Direction::out ? line.packets_out : line.packets_in) = value.packets;
+        if (const auto guard = parse_guard_counter_name(value.name))
+            line_of(*guard).packets_guarded = value.packets;
+        else if (const auto name = parse_traffic_counter_name(value.name))
+            (name->direction == Direction::out ? line_of(*name).packets_out
+                                               : line_of(*name).packets_in) = value.packets;
     }
     std::vector<LineTraffic> sorted;
     for (auto& [key, line] : lines)

@@ -90,7 +90,8 @@ struct FlowSelector {
         /// Source-translated to an address in first..last (reply destination).
         translated_to,
         /// Not source-translated, from `sources` to anywhere but `not_destinations`: begun before
-        /// NAT stood, it would stay untranslated for as long as it lives.
+        /// NAT stood, it would stay untranslated for as long as it lives. With this mark in the
+        /// bits of `mask`, which may be 0.
         untranslated,
         /// With the conntrack mark `mark` in the bits of `mask`.
         marked,
@@ -102,6 +103,8 @@ struct FlowSelector {
     Address last;
     std::vector<Prefix> sources;          ///< sorted, disjoint
     std::vector<Prefix> not_destinations; ///< sorted, disjoint
+    /// Of `untranslated`: also what began with a packet that came from there to `sources`.
+    bool either_way = false;
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;
     /// These narrow `marked`: source-translated flows only, which another line can carry on; an

@@ -23,11 +23,13 @@
 
 namespace multihomed::core {
 
-/// Packets forwarded out of and in from one line since its counters were made.
+/// Packets of one line since its counters were made: forwarded out of and in from it, and dropped
+/// by its egress guard.
 struct LineTraffic {
     ProbeKey line;
     std::uint64_t packets_out = 0;
     std::uint64_t packets_in = 0;
+    std::uint64_t packets_guarded = 0;
 
     bool operator==(const LineTraffic&) const = default;
 };

@@ -13,19 +13,21 @@ void Evidence::look(const core::Observation& seen, core::Time now) {
         return;
     }
     failing_ = false;
-    std::map<core::ProbeKey, std::uint64_t> packets_in;
+    std::map<core::ProbeKey, core::LineTraffic> last;
     for (const core::LineTraffic& line : *traffic) {
-        packets_in[line.line] = line.packets_in;
-        const auto before = packets_in_.find(line.line);
-        if (before != packets_in_.end() && line.packets_in > before->second)
-            answered_(line.line, now);
+        const auto before = last_.find(line.line);
+        if (before != last_.end() && line.packets_in > before->second.packets_in)
+            tells_.answered(line.line, now);
+        if (before != last_.end() && line.packets_guarded > before->second.packets_guarded)
+            tells_.guarded(line.line, now);
+        last[line.line] = line;
     }
-    packets_in_ = std::move(packets_in);
+    last_ = std::move(last);
     for (const core::Silence& silence : watch_.take(*traffic, core::round_trips(seen), now)) {
         log_(Level::debug, "uplink " + silence.line.uplink + " " +
                                core::to_string(silence.line.family) + ": " +
                                core::describe(silence, now) + ": probed at once");
-        silent_(silence.line, now);
+        tells_.silent(silence.line, now);
     }
 }
 

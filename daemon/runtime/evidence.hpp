@@ -2,7 +2,8 @@
 //
 // Users' traffic as evidence: looks at the counters of all lines many times a second. A line out of
 // which packets go while none come in is probed at once; by one that brings packets in, probes may
-// be spared. Decides nothing itself: the probes do. One thread.
+// be spared; where the guard drops packets, flows may have begun untranslated. Decides nothing
+// itself: the probes do. One thread.
 #pragma once
 
 #include "apply/line_traffic.hpp"
@@ -27,21 +28,24 @@ class Evidence {
 public:
     using Tell = std::function<void(const core::ProbeKey&, core::Time)>;
 
-    /// silent: probe the line now; answered: packets came in by it.
-    Evidence(apply::LineTrafficReader& reader, Tell silent, Tell answered, Log log)
-        : reader_(reader), silent_(std::move(silent)), answered_(std::move(answered)),
-          log_(std::move(log)) {}
+    struct Tells {
+        Tell silent;   ///< probe the line now
+        Tell answered; ///< packets came in by it
+        Tell guarded;  ///< its guard dropped packets
+    };
+
+    Evidence(apply::LineTrafficReader& reader, Tells tells, Log log)
+        : reader_(reader), tells_(std::move(tells)), log_(std::move(log)) {}
 
     /// seen: for the round-trip times of the probes.
     void look(const core::Observation& seen, core::Time now);
 
 private:
     apply::LineTrafficReader& reader_;
-    Tell silent_;
-    Tell answered_;
+    Tells tells_;
     Log log_;
     core::SilenceWatch watch_;
-    std::map<core::ProbeKey, std::uint64_t> packets_in_;
+    std::map<core::ProbeKey, core::LineTraffic> last_;
     bool failing_ = false; ///< the last look failed, which was logged
 };
 

@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kSweepAgain = 100ms;
 constexpr auto kRetry = 1s;
+/// Between two searches for what a guard has met: a million flows take a second.
+constexpr std::chrono::milliseconds kSearchAgain = 1s;
+constexpr std::chrono::milliseconds kSearchAgainAtMost = 16s;
 
 std::string object_of(const core::FlowSelector& untranslated) {
     return std::string("untranslated flows ") + core::to_string(untranslated.family);
@@ -58,8 +61,8 @@ std::string object_of(const core::StaleFlows& stale) {
 void FlowDebts::collect(Time now) {
     for (const apply::Completion& done : flows_.completed())
         // Tickets are unique, so at most one of them takes it.
-        (void)(settle_debt(done, now) || settle_untranslated(done, now) || settle_sweep(done) ||
-               settle_order(done));
+        (void)(settle_debt(done, now) || settle_untranslated(done, now) || settle_met(done, now) ||
+               settle_sweep(done) || settle_order(done));
 }
 
 void FlowDebts::record(const std::string& object, Request& request, const apply::Completion& done,
@@ -95,6 +98,24 @@ bool FlowDebts::settle_untranslated(const apply::Completion& done, Time now) {
     record(object_of(request->selector), *request, done, now);
     if (done.result)
         untranslated_.erase(request);
+    return true;
+}
+
+bool FlowDebts::settle_met(const apply::Completion& done, Time now) {
+    const auto found = std::ranges::find_if(
+        met_, [&](const auto& entry) { return entry.second.request.ticket == done.ticket; });
+    if (found == met_.end())
+        return false;
+    auto& [line, met] = *found;
+    record(object_of(met.request.selector), met.request, done, now);
+    const std::uint64_t deleted = done.result ? done.result->deleted.value_or(0) : 0;
+    if (deleted != 0)
+        log_(Level::info, "forgot " + std::to_string(deleted) + " flows of " + line.uplink + " " +
+                              core::to_string(line.family) +
+                              ", which were not translated and met the guard");
+    met.due = met.due || !done.result;
+    met.pause = deleted != 0 ? kSearchAgain : std::min(2 * met.pause, kSearchAgainAtMost);
+    met.not_before = now + met.pause;
     return true;
 }
 
@@ -159,9 +180,23 @@ void FlowDebts::owe_untranslated(const std::vector<core::FlowSelector>& flows) {
         untranslated_.push_back({selector, std::nullopt, std::nullopt});
 }
 
+bool FlowDebts::met_guard(const core::ProbeKey& line, const core::FlowSelector& flows, Time now) {
+    Met& met = met_[line];
+    met.request.selector = flows;
+    if (now >= met.not_before + met.pause)
+        met.pause = kSearchAgain / 2; // it has been quiet
+    return !std::exchange(met.due, true);
+}
+
 void FlowDebts::forget_untranslated(Time now) {
     for (Request& request : untranslated_)
         send(request, now);
+    for (auto& [line, met] : met_) {
+        if (!met.due || met.request.ticket || now < met.not_before)
+            continue;
+        met.due = false;
+        send(met.request, now);
+    }
 }
 
 FlowDebts::Debt& FlowDebts::debt_of(const core::StaleFlows& stale) {
@@ -239,6 +274,9 @@ std::optional<Time> FlowDebts::next_deadline() const {
         wake(debt.request.retry);
     for (const Request& request : untranslated_)
         wake(request.retry);
+    for (const auto& [line, met] : met_)
+        if (met.due && !met.request.ticket)
+            wake(met.not_before);
     for (const Sweep& sweep : sweeps_)
         if (!sweep.ticket)
             wake(sweep.when);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Tracked flows that are yet to be forgotten: of lines that died, of before their translation
-// stood, swept once more for packets that were under way, and ordered by command. Each is asked for
-// once; while the request is under way nothing more happens to it. Its completion settles the debt,
-// a failure is kept, shown and tried again.
+// stood, swept once more for packets that were under way, met by a guard, and ordered by command.
+// Each is asked for once; while the request is under way nothing more happens to it. Its completion
+// settles the debt, a failure is kept, shown and tried again.
 //
 // A debt that nobody owes any more, or whose line the kernel uses again, is withdrawn: a line that
 // comes back while its flows are being forgotten keeps the new ones, from that moment on. What
@@ -51,6 +51,9 @@ public:
     void sweep_again(const core::Observation& seen, const core::NatPlan& plan, Time now);
     /// These flows began before their translation stood; what was owed of that kind is superseded.
     void owe_untranslated(const std::vector<core::FlowSelector>& flows);
+    /// The line's guard has dropped packets, perhaps of these flows. They are looked for at once,
+    /// and less and less often while there are none. False: that is under way.
+    bool met_guard(const core::ProbeKey& line, const core::FlowSelector& flows, Time now);
     void forget_untranslated(Time now);
     /// All that is stale now. Asks for what may be forgotten and is not yet.
     void forget_stale(const std::vector<core::StaleFlows>& stale, const core::Observation& seen,
@@ -80,6 +83,12 @@ private:
         std::optional<apply::ForgetReport> report; ///< once forgotten
         bool told = false;
     };
+    struct Met {
+        Request request;
+        bool due = false;
+        Time not_before{};
+        std::chrono::milliseconds pause{0}; ///< from a search to the next one
+    };
     struct Sweep {
         Time when{};
         core::StaleFlows stale;
@@ -92,6 +101,7 @@ private:
 
     bool settle_debt(const apply::Completion& done, Time now);
     bool settle_untranslated(const apply::Completion& done, Time now);
+    bool settle_met(const apply::Completion& done, Time now);
     bool settle_sweep(const apply::Completion& done);
     bool settle_order(const apply::Completion& done);
     void send(Request& request, Time now);
@@ -105,6 +115,7 @@ private:
     Log log_;
     std::vector<Debt> debts_;
     std::vector<Request> untranslated_;
+    std::map<core::ProbeKey, Met> met_; ///< by line
     std::vector<Sweep> sweeps_;
     std::vector<Order> orders_;
     std::vector<ForgottenFlows> forgotten_;

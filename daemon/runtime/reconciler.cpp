@@ -314,6 +314,23 @@ void Reconciler::watch_way_out(const core::Observation& seen) {
         flows_.owe_untranslated(wanted_.untranslated);
 }
 
+bool Reconciler::met_guard(const core::ProbeKey& line, Time now) {
+    if (!applied_nat_)
+        return false;
+    const auto nat = std::ranges::find(applied_nat_->lines, line.uplink, &core::LineNat::uplink);
+    const auto untranslated =
+        std::ranges::find(wanted_.untranslated, line.family, &core::FlowSelector::family);
+    if (nat == applied_nat_->lines.end() || !nat->translates(line.family) ||
+        untranslated == wanted_.untranslated.end())
+        return false;
+    core::FlowSelector flows = *untranslated;
+    flows.either_way = true;
+    // A packet that met the guard has given its flow the line's mark.
+    flows.mark = nat->mark & applied_nat_->mark_mask;
+    flows.mask = flows.mark != 0 ? applied_nat_->mark_mask : 0;
+    return flows_.met_guard(line, flows, now);
+}
+
 /// The kernel shows no route that zebra has yet to install.
 bool Reconciler::is_under_way(const std::string& interface, Time now) {
     const auto sent = default_sent_.find(interface);

@@ -93,6 +93,9 @@ public:
     void suspect_nat() { nat_suspect_ = true; }
     /// Sysctls are not announced when somebody changes them: look at the next step().
     void suspect_sysctls() { sysctls_suspect_ = true; }
+    /// The guard of this line has dropped packets: of flows, perhaps, that began untranslated where
+    /// their packets went another way. True: step() has something to do.
+    bool met_guard(const core::ProbeKey& line, Time now);
     /// An interface, or an address of one, is another one than before.
     void suspect_tunnels() { tunnels_.suspect(); }
 

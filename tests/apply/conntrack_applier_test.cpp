@@ -170,6 +170,29 @@ TEST_P(Conntrack, UntranslatedKnowsIpv6AndNothingIsSelectedByNoSource) {
                                                              "fd00::3 1003 > 2001:db8:f::1"}));
 }
 
+/// What a router sees whose neighbour carried the questions.
+TEST_P(Conntrack, ForgetsFlowsThatBeganWithAnAnswer) {
+    constexpr std::uint32_t kLine = 0x1000000;
+    make_flows({{.source = "203.0.113.1", .destination = "10.0.0.1", .mark = kLine},
+                {.source = "203.0.113.1", .destination = "10.0.0.2", .mark = 2 * kLine},
+                {.source = "10.0.0.3", .destination = "203.0.113.1", .mark = kLine | 1},
+                {.source = "10.9.0.1", .destination = "10.0.0.4", .mark = kLine},
+                {.source = "203.0.113.7",
+                 .destination = "192.0.2.50",
+                 .destination_port = 22,
+                 .redirected_to = "10.0.0.5",
+                 .mark = kLine}});
+    FlowSelector selector = untranslated({"10.0.0.0/8"}, {"10.0.0.0/8", "192.0.2.50/32"});
+    selector.mark = kLine;
+    selector.mask = 0x3f000000;
+    EXPECT_EQ(forget(selector).deleted, 1U) << "those of 10.0.0.3";
+    selector.either_way = true;
+    EXPECT_EQ(forget(selector).deleted, 1U) << "those of 10.0.0.1";
+    EXPECT_EQ(tracked(Family::v4),
+              (std::vector<std::string>{"10.9.0.1 0 > 10.0.0.4", "203.0.113.1 0 > 10.0.0.2",
+                                        "203.0.113.7 0 > 192.0.2.50"}));
+}
+
 TEST_P(Conntrack, NoSuchFlowIsFine) {
     expect_deleted(forget(translated_to("192.0.2.50", "192.0.2.50")), 0);
     make_flows({{"10.0.0.4", "203.0.113.1", 1004, 443, "192.0.2.51"}});

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 #include <optional>
+#include <thread>
 
 namespace multihomed::apply {
 namespace {
@@ -94,6 +95,19 @@ TEST_P(LineTraffic4Or6, TheRoutersOwnPacketsAreNotForwarded) {
     office_->internet.run_inside(
         "ping -n -c 3 -i 0.01 -W 1 -b 192.0.2.55 > /dev/null 2>&1 || true");
     EXPECT_EQ(traffic("charter", family()), figures("charter", family(), 0, 0));
+}
+
+TEST_P(LineTraffic4Or6, WhatTheGuardDropsIsCounted) {
+    run("ip " + std::string(family() == Family::v4 ? "-4" : "-6") + " rule add pref 1 from " +
+        GetParam()->att + " lookup main");
+    const Endpoint of_att = host(SOCK_DGRAM, GetParam()->att);
+    ASSERT_EQ(of_att.connect(GetParam()->server, 9), 0);
+    ASSERT_EQ(of_att.send('a'), 0);
+    ASSERT_EQ(of_att.send('b'), 0);
+    while (traffic("charter", family()).packets_out < 2)
+        std::this_thread::yield();
+    EXPECT_EQ(traffic("charter", family()).packets_guarded, 2U);
+    EXPECT_EQ(traffic("att", family()).packets_guarded, 0U);
 }
 
 TEST_P(LineTraffic4Or6, AScanOfAnInsideAddressIsNoAnswer) {

@@ -190,6 +190,7 @@ core::Result<std::vector<apply::GuardCount>> FakeNat::counters() {
 apply::Ticket FakeFlows::forget(const core::FlowSelector& selector) {
     const apply::Ticket ticket = ++last_ticket_;
     names_[ticket] = text_of(selector);
+    last = selector;
     if (!fault.empty() || refused.contains(names_[ticket])) {
         under_way_.push_back({ticket, failure(fault)});
         return ticket;

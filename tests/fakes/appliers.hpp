@@ -100,6 +100,7 @@ public:
     std::optional<std::uint64_t> deleted = 3; ///< what every forget() reports
     bool slow = false;                        ///< nothing is completed while this holds
     std::vector<apply::Flow> flows;
+    core::FlowSelector last; ///< what was asked for last
 
 private:
     Journal& journal_;

@@ -177,6 +177,76 @@ TEST_F(SlowKernel, AnotherTranslationSupersedesTheUntranslatedFlowsUnderWay) {
     EXPECT_TRUE(world.reconciler().settled());
 }
 
+class Guarded : public SlowKernel {
+protected:
+    static constexpr const char* kSearch = "forget untranslated ipv4";
+
+    void SetUp() override {
+        SlowKernel::SetUp();
+        world.flows.slow = false;
+        world.flows.deleted = 0;
+    }
+    bool drops(const std::string& uplink = "charter", Family family = Family::v4) {
+        const bool new_to_us = world.reconciler().met_guard({uplink, family}, world.now);
+        if (new_to_us)
+            world.turn();
+        return new_to_us;
+    }
+    /// How often there is a search while its guard drops packets for so long.
+    std::size_t searches(std::chrono::seconds time) {
+        for (const auto end = world.now + time; world.now < end; world.pass(20ms))
+            drops();
+        return count(world.news(), kSearch);
+    }
+};
+
+TEST_F(Guarded, WhatTheGuardMetIsLookedForAtOnce) {
+    EXPECT_TRUE(drops());
+    EXPECT_EQ(count(world.news(), kSearch), 1U);
+    const core::FlowSelector& asked = world.flows.last;
+    EXPECT_TRUE(asked.either_way);
+    EXPECT_EQ(asked.sources, world.reconciler().wanted().untranslated.at(0).sources);
+}
+
+TEST_F(Guarded, OnlyFlowsWithTheLinesMarkAreMeant) {
+    world.config.flow_affinity = true;
+    world.configure();
+    drops("att");
+    const auto& lines = world.reconciler().applied_nat()->lines;
+    const auto att = std::ranges::find(lines, "att", &core::LineNat::uplink);
+    EXPECT_NE(att->mark, 0U);
+    EXPECT_EQ(world.flows.last.mark, att->mark);
+    EXPECT_EQ(world.flows.last.mask, world.config.mark_mask);
+}
+
+TEST_F(Guarded, WhereNothingIsFoundItIsLookedForLessOften) {
+    EXPECT_EQ(searches(60s), 7U) << "at 0, 1, 3, 7, 15, 31 and 47 s";
+    world.pass(60s);
+    EXPECT_EQ(count(world.news(), kSearch), 1U) << "what was dropped since the last one";
+    EXPECT_EQ(searches(2s), 2U) << "as at the beginning";
+}
+
+TEST_F(Guarded, WhereSomethingIsFoundItIsLookedForEverySecond) {
+    world.flows.deleted = 1;
+    EXPECT_EQ(searches(10s), 11U);
+}
+
+TEST_F(Guarded, WhatCannotBeForgottenIsShownAndTriedAgain) {
+    world.flows.fault = "No buffer space available";
+    drops();
+    EXPECT_EQ(world.reconciler().problems().at(0).reason, "No buffer space available");
+    world.flows.fault.clear();
+    world.pass(2s);
+    EXPECT_EQ(count(world.news(), kSearch), 1U);
+    EXPECT_TRUE(world.reconciler().problems().empty());
+}
+
+TEST_F(Guarded, WhereNothingIsTranslatedNothingIsLookedFor) {
+    EXPECT_FALSE(drops("charter", Family::v6));
+    EXPECT_FALSE(drops("nobody"));
+    EXPECT_EQ(count(world.news(), "forget"), 0U);
+}
+
 TEST_F(SlowKernel, WhatIsOrderedSettlesNoDebt) {
     const core::ProbeKey line{"charter", Family::v4};
     world.flows.slow = false;
