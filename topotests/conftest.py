@@ -9,17 +9,21 @@ our build directory.  The framework's files stay as they are; what differs is re
    framework would end those of any other run, living ones too);
  - the sysctls of a new namespace are set by one command, not by two for each: under emulation, that
    is most of the time that a topology takes to start;
+ - all daemons of a topology are told to stop at once: the framework would wait half a second for
+   each router after the other, several times;
  - a namespace's commands are run by one shell that stays, for the same reason: namespace_shell.py;
  - multihomed is one more daemon of the router, vtysh is ours (multihome.py).
 Then FRR's conftest is loaded as if it stood here, with all its options.  Only the fixture `tgen` is
 ours.
 """
 
+import contextlib
 import importlib.util
 import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +34,8 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from lab.ledger import end_processes, start_time  # noqa: E402
+from lab.ledger import end_processes, signal_process, start_time  # noqa: E402
+from lab.waiting import Timeout, wait_for  # noqa: E402
 
 _RUN_MARK = "MULTIHOME_TOPOTEST_RUN"
 
@@ -111,6 +116,22 @@ def _set_at_once(topotest):
     topotest.fix_netns_limits = fix_netns_limits
 
 
+def _stop_at_once(topogen):
+    """What has not stopped then is left to the framework, which looks for cores."""
+    one_by_one = topogen.Topogen.stop_topology
+
+    def stop_topology(tgen):
+        daemons = [each for router in tgen.routers().values() for each in router.net.listDaemons()]
+        left = {pid: start_time(pid) for _, pid in daemons}
+        for pid, started in left.items():
+            signal_process(pid, started, signal.SIGTERM)
+        with contextlib.suppress(Timeout):
+            wait_for(lambda: not any(start_time(p) == s for p, s in left.items() if s is not None))
+        one_by_one(tgen)
+
+    topogen.Topogen.stop_topology = stop_topology
+
+
 def _adapt_framework(path):
     sys.path.insert(0, str(path))
     from lib import micronet, micronet_compat, topogen, topotest
@@ -123,6 +144,7 @@ def _adapt_framework(path):
     topotest.fix_host_limits = lambda: None
     topogen.diagnose_env = _diagnose_environment
     _set_at_once(topotest)
+    _stop_at_once(topogen)
     namespace_shell.use_for(micronet.LinuxNamespace)
     micronet_compat.cleanup_previous = lambda: _end_runs(_is_dead)
     micronet_compat.cleanup_current = lambda: _end_runs(lambda other: other == run)
