@@ -336,6 +336,8 @@ Refusal edit_gateway_router(Config& config, const std::string& uplink, Family fa
             return router + " is of one link only: routing finds no router by it";
         if (!found.interface.empty() || found.tunnel)
             return "uplink " + uplink + " has an interface here: it is no other router's";
+        if (std::ranges::any_of(found.family.values, is_translated))
+            return "uplink " + uplink + " is translated here: another router's line is not";
         found.family[family].gateway = {.kind = Gateway::Kind::router, .address = *address};
         return std::nullopt;
     });
@@ -376,6 +378,9 @@ Refusal edit_nat(Config& config, const std::string& uplink, Family family,
         const auto typed = typed_nat(*nat, family);
         if (!typed)
             return typed.error().what;
+        if (typed->kind != Nat::Kind::none)
+            if (const auto refusal = refuse_translation(found))
+                return refusal;
         found.family[family].nat = *typed;
         return std::nullopt;
     });

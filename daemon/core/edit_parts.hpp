@@ -33,6 +33,17 @@ inline bool has_router(const Uplink& uplink) {
     });
 }
 
+/// Is there a word that says so? IPv4 is by default.
+inline bool is_translated(const UplinkFamily& family) {
+    return (family.nat && family.nat->kind != Nat::Kind::none) || !family.prefix_nats.empty();
+}
+
+inline Refusal refuse_translation(const Uplink& uplink) {
+    if (!has_router(uplink))
+        return std::nullopt;
+    return "uplink " + uplink.name + " is another router's line, which translates it";
+}
+
 /// Why the value is none for this number.
 inline Refusal refuse_number(const char* what, std::uint32_t value, std::uint32_t least,
                              std::uint32_t most) {

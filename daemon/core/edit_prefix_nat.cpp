@@ -118,6 +118,8 @@ Refusal edit_prefix_nat(Config& config, const std::string& uplink, Family family
         auto& list = found.family[family].prefix_nats;
         if (!present)
             return take(list, *typed);
+        if (auto refusal = refuse_translation(found))
+            return refusal;
         if (auto refusal = refuse_prefixes(*typed))
             return refusal;
         return add(list, *typed);

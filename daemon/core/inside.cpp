@@ -110,10 +110,10 @@ TaughtNetworks summarize(const std::vector<TaughtRoute>& routes, const Config& c
             taught.prefixes.push_back(route.destination);
     }
     taught.prefixes = join(std::move(taught.prefixes));
-    if (taught.prefixes.size() > kMaxTaught) {
-        taught.left_out = taught.prefixes.size() - kMaxTaught;
-        taught.prefixes.resize(kMaxTaught);
-    }
+    PerFamily<std::size_t> known{};
+    taught.left_out = std::erase_if(taught.prefixes, [&](const Prefix& prefix) {
+        return ++known[prefix.family()] > kMaxTaught;
+    });
     return taught;
 }
 

@@ -23,7 +23,7 @@ namespace multihomed::core {
 /// As FRR calls them; what `learn all` means.
 inline constexpr std::array kLearnable{"babel", "bgp", "eigrp", "isis",  "ospf",
                                        "ospf6", "rip", "ripng", "static"};
-/// After joining; the rest is left out, which `show` says.
+/// Of each family, after joining; the rest is left out, which `show` says.
 inline constexpr std::size_t kMaxTaught = 1024;
 /// Whoever teaches half of the Internet teaches a default route, not a network inside.
 inline constexpr PerFamily<std::uint8_t> kShortestTaught{{8, 16}};

@@ -91,7 +91,8 @@ std::string exit_text(const status::Exit& exit) {
 /// Nothing where all is as it is without being told.
 std::string announcement_text(const status::Announcement& announcement) {
     if (announcement.withheld())
-        return "main has no default to be announced by routing protocols: " + announcement.reason();
+        return "main has no default of ours for routing protocols to announce: " +
+               announcement.reason();
     if (announcement.metric() == 0 && announcement.tag() == 0)
         return "";
     return "announced with metric " + std::to_string(announcement.metric()) +

@@ -42,6 +42,24 @@ protected:
     Texts table() const { return table_texts(router.last.desired.routes, report().line.table); }
 };
 
+/// It is translated where it leaves.
+TEST_F(ByRouter, NobodyTranslatesItHere) {
+    Config& config = router.config;
+    const NatWords masquerade{.kind = "masquerade"};
+    const PrefixNatWords prefix{.outside = "2001:db8:b::/48", .inside = "fd00:b::/48"};
+    const Refusal theirs = "uplink beyond is another router's line, which translates it";
+    for (const Family family : kFamilies)
+        EXPECT_EQ(edit_nat(config, "beyond", family, masquerade), theirs);
+    EXPECT_EQ(edit_prefix_nat(config, "beyond", Family::v6, prefix, true), theirs);
+    EXPECT_EQ(edit_nat(config, "beyond", Family::v4, NatWords{.kind = "none"}), std::nullopt);
+    config.uplinks.push_back(uplink("mine", ""));
+    ASSERT_EQ(edit_prefix_nat(config, "mine", Family::v6, prefix, true), std::nullopt);
+    EXPECT_EQ(edit_gateway_router(config, "mine", Family::v4, "172.16.1.2"),
+              "uplink mine is translated here: another router's line is not");
+    ASSERT_EQ(edit_prefix_nat(config, "mine", Family::v6, prefix, false), std::nullopt);
+    EXPECT_EQ(edit_gateway_router(config, "mine", Family::v4, "172.16.1.2"), std::nullopt);
+}
+
 TEST_F(ByRouter, WhatBearsItsAddressesIsCarriedThere) {
     EXPECT_EQ(router.last.desired.routers, std::vector{kRouter});
     EXPECT_EQ(report().health.state, State::up);

@@ -104,11 +104,13 @@ TEST_F(Taught, OnlyByTheProtocolAndWithinThePrefixThatWereTyped) {
     EXPECT_EQ(networks(), Texts{"192.0.2.64/26"});
 }
 
-TEST_F(Taught, ThereIsALimit) {
+TEST_F(Taught, ThereIsALimitInEachFamily) {
     for (unsigned i = 0; i < kMaxTaught + 5; ++i)
         teach(("100." + std::to_string(64 + i / 256) + "." + std::to_string(i % 256) + ".0/25")
                   .c_str());
-    EXPECT_EQ(see().prefixes.size(), kMaxTaught);
+    teach("2001:db8:77::/48");
+    EXPECT_EQ(see().prefixes.size(), kMaxTaught + 1);
+    EXPECT_EQ(see().prefixes.back(), net("2001:db8:77::/48"));
     EXPECT_EQ(see().left_out, 5U);
 }
 
