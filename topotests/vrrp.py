@@ -6,7 +6,7 @@
 
 All cables but those behind the providers run by one node, sw, which has a bridge for each network:
 there a router is unplugged, from everything in one moment.  h has an IPv4 address that is
-translated, and an IPv6 address of either line; its gateways are the shared addresses.  Flows of
+translated, and an IPv6 address of either line; its IPv4 gateway is the shared address.  Flows of
 tests/lab run from h to inet.  What the modules of mh_vrrp have in common.  Central: setup(),
 Office.undisturbed().
 """
@@ -30,7 +30,7 @@ from lib.topolog import logger
 CHARTER, ATT = plan.LINES
 ROUTERS = ("ra", "rb")
 HOST4 = "172.16.1.10"
-GATEWAY = {4: "172.16.1.1", 6: "fd00:1::1"}
+GATEWAY4 = "172.16.1.1"
 LINES_UP = {(line.name, f"ipv{f}"): "up" for line in plan.LINES for f in (4, 6)}
 
 
@@ -80,8 +80,7 @@ def _connect(networks):
 def _address_host():
     commands = [f"addr add {HOST4}/24 dev h-eth0", "addr add fd00:1::10/64 dev h-eth0 nodad"]
     commands += [f"addr add {line.lan_host6()}/64 dev h-eth0 nodad" for line in plan.LINES]
-    commands += [f"route add default via {gateway}" for gateway in GATEWAY.values()]
-    gear("h").net.cmd_raises("sysctl -q -w net.ipv6.conf.h-eth0.accept_ra=0")
+    commands += [f"route add default via {GATEWAY4}"]
     _ip_batch(gear("h"), commands)
 
 
@@ -118,16 +117,6 @@ def plug_in(*ports):
 def wait_lines_up(name, wanted):
     """`wanted`: {(uplink, family): "up"}"""
     wait_for(lambda: multihome.states(gear(name)) == wanted, 30, what=f"{name}'s lines are up")
-
-
-def gateway_macs():
-    """Whom h takes for its gateway: {family: MAC}."""
-    kernel = multihome.kernel(gear("h"))
-    found = {}
-    for family, gateway in GATEWAY.items():
-        known = {n["dst"]: n.get("lladdr") for n in kernel.neighbours(family)}
-        found[family] = known.get(gateway)
-    return found
 
 
 def key(flow):

@@ -30,6 +30,8 @@ from vrrp import ATT, CHARTER, HOST4, ROUTERS
 pytestmark = [pytest.mark.multihomed, pytest.mark.ospfd, pytest.mark.ospf6d]
 CWD = os.path.dirname(os.path.realpath(__file__))
 VRID = 1
+GATEWAYS = {4: vrrp.GATEWAY4, 6: "fd00:1::1"}
+VRRP_MACS = {family: vrrp.mac(VRID, family) for family in (4, 6)}
 NETWORKS = {
     "lan": {"lan-h": "h-eth0", "lan-ra": "ra-eth1", "lan-rb": "rb-eth1"},
     "between": {"between-ra": "ra-eth0", "between-rb": "rb-eth0"},
@@ -50,6 +52,8 @@ def setup_module(mod):
             router.net.cmd_raises(f"sysctl -q -w net.ipv4.conf.{interface}.arp_ignore=1")
         multihome.load(router, f"{CWD}/own_lines/{name}/frr.conf")
         router.net.daemons["vrrpd"] = 1
+    gear("h").net.cmd_raises("sysctl -q -w net.ipv6.conf.h-eth0.accept_ra=0")
+    gear("h").net.cmd_raises(f"ip -6 route add default via {GATEWAYS[6]}")
     tgen.start_router()
 
 
@@ -106,7 +110,16 @@ def test_one_router_has_the_gateway_addresses(office):
     wait_whole()
     wait_master("ra")
     with all_flows(office):
-        assert vrrp.gateway_macs() == {family: vrrp.mac(VRID, family) for family in (4, 6)}
+        assert gateway_macs() == VRRP_MACS
+
+
+def gateway_macs():
+    """Whom h takes for its gateways."""
+    found = {}
+    for family, gateway in GATEWAYS.items():
+        known = {n["dst"]: n.get("lladdr") for n in multihome.kernel(gear("h")).neighbours(family)}
+        found[family] = known.get(gateway)
+    return found
 
 
 @contextlib.contextmanager
@@ -121,7 +134,7 @@ def test_flows_go_on_when_the_gateway_addresses_move(office):
     with all_flows(office) as flows:
         with office.undisturbed(flows, 1000):
             make_master("rb")
-        assert vrrp.gateway_macs() == {family: vrrp.mac(VRID, family) for family in (4, 6)}
+        assert gateway_macs() == VRRP_MACS
         ((outside, mark),) = vrrp.tracked("ra", flows[:1]).values()
         assert outside == CHARTER.router4 and mark, "ra translates"
         assert [*vrrp.tracked("rb", flows[:1]).values()] == [(HOST4, 0)], "rb passes it on"

@@ -6,7 +6,7 @@
 
 keepalived moves the LAN's gateway addresses and those that the lines' traffic bears, all in one
 group; each router has an address of its own on every link besides, so that it knows how the lines
-are before it is asked.  conntrackd tells the other router what is translated to what, and by which
+are before it is asked.  Who has the gateway addresses advertises IPv6 to hosts.  conntrackd tells the other router what is translated to what, and by which
 line a flow leaves.  The tests run in the order written.
 """
 
@@ -23,7 +23,7 @@ from igp import gear, packets
 from lab import plan
 from lab.waiting import wait_for
 from lib.topogen import get_topogen
-from vrrp import ATT, CHARTER, GATEWAY, HOST4, ROUTERS
+from vrrp import ATT, CHARTER, GATEWAY4, HOST4, ROUTERS
 
 pytestmark = [pytest.mark.multihomed]
 CONF = f"{os.path.dirname(os.path.realpath(__file__))}/shared_lines"
@@ -33,8 +33,9 @@ NETWORKS = {
     "isp1": {"isp1-ra": "ra-eth2", "isp1-rb": "rb-eth2", "isp1-far": "charter-eth0"},
     "isp2": {"isp2-ra": "ra-eth3", "isp2-rb": "rb-eth3", "isp2-far": "att-eth0"},
 }
+GATEWAY6 = "fe80::1"
 MOVED = {
-    "eth1": {*GATEWAY.values()},
+    "eth1": {GATEWAY4, GATEWAY6},
     "eth2": {CHARTER.router4, CHARTER.router6},
     "eth3": {ATT.router4, ATT.router6},
 }
@@ -46,6 +47,7 @@ def setup_module(mod):
         # Else what goes on at the other router looks out of window when it comes back to this one.
         gear(name).net.cmd_raises("sysctl -q -w net.netfilter.nf_conntrack_tcp_be_liberal=1")
         multihome.load(gear(name), f"{CONF}/{name}/frr.conf")
+    gear("h").net.cmd_raises("sysctl -q -w net.ipv6.conf.h-eth0.accept_ra=2")
     tgen.start_router()
 
 
@@ -127,6 +129,17 @@ def test_both_routers_know_the_lines_and_one_has_the_addresses(office, keepalive
     for name in ROUTERS:
         vrrp.wait_lines_up(name, vrrp.LINES_UP)
     assert marks("ra") == marks("rb") != {}
+    wait_told_the_gateway()
+
+
+def wait_told_the_gateway():
+    """Router advertisements come from the shared address, and none is left of another one."""
+    wait_for(lambda: gateways6() == [GATEWAY6], what="h has the IPv6 gateway")
+
+
+def gateways6():
+    routes = multihome.kernel(gear("h")).routes(6)
+    return [route.get("gateway") for route in routes if route["dst"] == "default"]
 
 
 def marks(name):
@@ -171,6 +184,7 @@ def test_flows_go_on_when_the_addresses_move(office, keepalived):
             wait_told(flows)
             with office.undisturbed(flows, 1000):
                 move(office, keepalived, name)
+            wait_told_the_gateway()
         for name in ROUTERS:
             assert multihome.states(gear(name)) == vrrp.LINES_UP
 
