@@ -132,13 +132,13 @@ def all_flows(office):
 
 def test_flows_go_on_when_the_gateway_addresses_move(office):
     with all_flows(office) as flows:
-        with office.undisturbed(flows, 1000):
+        with office.undisturbed(flows, 2000):
             make_master("rb")
         assert gateway_macs() == VRRP_MACS
         ((outside, mark),) = vrrp.tracked("ra", flows[:1]).values()
         assert outside == CHARTER.router4 and mark, "ra translates"
         assert [*vrrp.tracked("rb", flows[:1]).values()] == [(HOST4, 0)], "rb passes it on"
-        with office.undisturbed(flows, 1000):
+        with office.undisturbed(flows, 2000):
             make_master("ra")
 
 
@@ -161,9 +161,9 @@ def test_a_flow_stays_on_the_second_line(office):
     wait_for(lambda: leaves_by("ra", "ra-eth0"), 30, what="ra leaves by rb")
     with office.flow(HOST4, "second") as flow:
         assert flow.sources().keys() == {ATT.router4}
-        with office.undisturbed([flow], 1000):
+        with office.undisturbed([flow], 2000):
             make_master("rb")
-        with office.undisturbed([flow], 1000):
+        with office.undisturbed([flow], 2000):
             igp.heal(CHARTER)
             wait_whole()
     make_master("ra")

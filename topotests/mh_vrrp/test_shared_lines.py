@@ -34,6 +34,7 @@ NETWORKS = {
     "isp2": {"isp2-ra": "ra-eth3", "isp2-rb": "rb-eth3", "isp2-far": "att-eth0"},
 }
 GATEWAY6 = "fe80::1"
+MOVED_WITHIN_MS = 2000
 MOVED = {
     "eth1": {GATEWAY4, GATEWAY6},
     "eth2": {CHARTER.router4, CHARTER.router6},
@@ -182,21 +183,21 @@ def test_flows_go_on_when_the_addresses_move(office, keepalived):
     with all_flows(office) as flows:
         for name in ("rb", "ra"):
             wait_told(flows)
-            with office.undisturbed(flows, 1000):
+            with office.undisturbed(flows, MOVED_WITHIN_MS):
                 move(office, keepalived, name)
             wait_told_the_gateway()
         for name in ROUTERS:
-            assert multihome.states(gear(name)) == vrrp.LINES_UP
+            vrrp.wait_lines_up(name, vrrp.LINES_UP)
 
 
 def test_flows_go_on_when_the_router_dies(office):
     ports = [port for ports in NETWORKS.values() for port in ports if port.endswith("-ra")]
     with all_flows(office) as flows:
         wait_told(flows)
-        with office.undisturbed(flows, 3000):
+        with office.undisturbed(flows, 5000):
             vrrp.unplug(*ports)
             wait_for(lambda: has_the_addresses("rb"), what="rb has the addresses")
-        with office.undisturbed(flows, 1000):
+        with office.undisturbed(flows, MOVED_WITHIN_MS):
             vrrp.plug_in(*ports)
             vrrp.wait_lines_up("ra", vrrp.LINES_UP)
             wait_master("rb")
@@ -207,7 +208,7 @@ def test_flows_go_on_when_the_router_dies(office):
 def test_flows_go_on_by_the_router_that_has_been_away(office, keepalived):
     with all_flows(office) as flows:
         wait_told(flows)
-        with office.undisturbed(flows, 1000):
+        with office.undisturbed(flows, MOVED_WITHIN_MS):
             move(office, keepalived, "ra")
 
 
