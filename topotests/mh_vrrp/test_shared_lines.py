@@ -6,8 +6,9 @@
 
 keepalived moves the LAN's gateway addresses and those that the lines' traffic bears, all in one
 group; each router has an address of its own on every link besides, so that it knows how the lines
-are before it is asked.  Who has the gateway addresses advertises IPv6 to hosts.  conntrackd tells the other router what is translated to what, and by which
-line a flow leaves.  The tests run in the order written.
+are before it is asked.  Who has the gateway addresses advertises IPv6 to hosts.  conntrackd tells
+the other router what is translated to what, and by which line a flow leaves.  The tests run in the
+order written.
 """
 
 import contextlib
