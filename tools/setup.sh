@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # setup.sh: installs the Debian packages that building and testing need, those that are missing only.
-# Does nothing on a machine that has them. A frr or isc-dhcp-server that comes in this way is not started:
+# Does nothing on a machine that has them. A service that comes in this way (frr, keepalived ...) is not started:
 # while packages are installed, services are kept from starting by a policy-rc.d of ours, unless the
 # machine has one.
 set -euo pipefail
@@ -10,8 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 build=(ca-certificates cmake dpkg-dev g++ gcc libboost-dev libcurl4-gnutls-dev libgnutls28-dev libjson-c-dev libnftables-dev libnl-3-dev libnl-nf-3-dev
     libnl-route-3-dev libprotobuf-dev make pkg-config protobuf-compiler python3)
-test=(conntrack dhcpcd-base dnsmasq-base iproute2 iputils-ping isc-dhcp-client isc-dhcp-server libgtest-dev nftables openssl
-    ppp pppoe procps python3-pytest radvdump systemd udhcpc)
+test=(conntrack conntrackd dhcpcd-base dnsmasq-base iproute2 iputils-ping isc-dhcp-client isc-dhcp-server keepalived
+    libgtest-dev nftables openssl ppp pppoe procps python3-pytest radvdump systemd udhcpc)
 
 find_missing() {
     local installed package

@@ -103,7 +103,7 @@ def end_daemon(router, daemon, number=signal.SIGKILL):
     router.net.cmd_raises(f"rm -f {pid_file}")
 
 
-class _Namespace:
+class Namespace:
     """A router of the framework, as lab.kernel wants a namespace."""
 
     def __init__(self, gear):
@@ -125,7 +125,7 @@ class _Namespace:
 
 def kernel(router):
     """The kernel state of a router: rules(), routes(), nft(), conntrack() ... (lab/kernel.py)."""
-    return Kernel(_Namespace(router))
+    return Kernel(Namespace(router))
 
 
 def ask(router, command="show multihome json"):
