@@ -83,7 +83,7 @@ std::string describe(const Candidate& best, std::size_t sharing) {
     }
 }
 
-/// So long may a line take to show that it has recovered too.
+/// So long may a line take to show that it has recovered too: by a probe, or by its carrier.
 Milliseconds time_to_answer(const Line& line) {
     constexpr Milliseconds kLongest{3000};
     return std::min(2 * line.probing.time(Knob::interval), kLongest);
@@ -118,22 +118,21 @@ Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& 
     return choice;
 }
 
-std::optional<Time> better_off_since(const Line& line, const Choice& choice,
-                                     const std::map<ProbeKey, Health>& health) {
+std::optional<Time> carried_since(const Choice& choice, const std::map<ProbeKey, Health>& health,
+                                  const std::optional<Time>& before, Time now) {
+    const bool carries = std::ranges::any_of(choice.carrying, [&](const Line* line) {
+        return health.at(line->key()).state != State::down;
+    });
     if (choice.elsewhere)
         return Time{};
-    const Health& own = health.at(line.key());
-    std::optional<Time> since;
-    for (const Line* other : choice.carrying) {
-        const Health& known = health.at(other->key());
-        if (known.state == State::down)
-            continue;
-        const bool is_first_back =
-            own.state == State::down && known.state == State::hold && known.since >= own.since;
-        const Time from = is_first_back ? known.since + time_to_answer(line) : Time{};
-        since = std::min(since.value_or(from), from);
-    }
-    return since;
+    return carries ? before.value_or(now) : std::optional<Time>();
+}
+
+std::optional<Time> better_off_since(const Line& line, const std::optional<Time>& out_since,
+                                     const std::optional<Time>& carried_since) {
+    if (!carried_since || !out_since || *out_since > *carried_since)
+        return carried_since;
+    return *carried_since + time_to_answer(line);
 }
 
 } // namespace multihomed::core

@@ -44,10 +44,17 @@ struct ChoicePolicy {
 Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& health,
               Family family, const ChoicePolicy& policy);
 
+/// Since when something that is not dead carries the family without a break; absent: nothing does.
+/// `before` is the last answer.
+std::optional<Time> carried_since(const Choice& choice, const std::map<ProbeKey, Health>& health,
+                                  const std::optional<Time>& before, Time now);
+
 /// From when on the flows of `line`, which does not carry, are better off elsewhere; absent: as
 /// long as nothing but dead lines carries. A line that has just recovered may be the first of many:
-/// whatever made all of them fail at once is over for `line` too, if its next probe is answered.
-std::optional<Time> better_off_since(const Line& line, const Choice& choice,
-                                     const std::map<ProbeKey, Health>& health);
+/// whatever made all of them fail at once is over for `line` too, if it follows before its next
+/// probe would have to be answered. out_since: since when the line can carry nothing; absent: it
+/// can.
+std::optional<Time> better_off_since(const Line& line, const std::optional<Time>& out_since,
+                                     const std::optional<Time>& carried_since);
 
 } // namespace multihomed::core

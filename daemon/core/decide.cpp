@@ -149,9 +149,11 @@ void drain(LineHistory& next, const Line& line, const Config& config, const Line
 }
 
 LineHistory next_history(const Line& line, const Health& health, bool carries, bool gets_flows,
-                         const LineHistory* before) {
+                         const LineHistory* before, Time now) {
     LineHistory next;
     next.health = health;
+    if (line.blocked || health.state == State::down)
+        next.out_since = before && before->out_since ? before->out_since : now;
     next.carried = carries;
     next.ifindex = line.ifindex != 0 || !before ? line.ifindex : before->ifindex;
     next.translated = translated_ranges(line);
@@ -264,28 +266,30 @@ void drop_regained(Decision& decision) {
     decision.history.vanished = std::move(left);
 }
 
-/// Can anything carry new flows of the family? A last resort that is down cannot: flows forgotten
-/// for its sake would be lost for nothing.
-bool has_alternative(const Choice& choice, const History& history) {
-    return choice.elsewhere || std::ranges::any_of(choice.carrying, [&](const Line* line) {
-               return history.lines.at(line->key()).health.state != State::down;
-           });
+/// From when on the flows of each line are better off elsewhere.
+std::map<ProbeKey, std::optional<Time>> better_off(const Decision& decision) {
+    std::map<ProbeKey, std::optional<Time>> since;
+    for (const LineReport& report : decision.lines)
+        since[report.line.key()] =
+            better_off_since(report.line, decision.history.lines.at(report.line.key()).out_since,
+                             decision.history.carried_since[report.line.family]);
+    return since;
 }
 
-void collect_stale(Decision& decision, const PerFamily<Choice>& choices,
-                   const std::map<ProbeKey, Health>& health, std::uint32_t mask, Time now) {
+void collect_stale(Decision& decision, const std::map<ProbeKey, std::optional<Time>>& better_off,
+                   std::uint32_t mask, Time now) {
     PerFamily<std::vector<AddressRange>> in_use;
     for (const auto& [key, line] : decision.history.lines)
         if (line.carried)
             in_use[key.family].insert(in_use[key.family].end(), line.translated.begin(),
                                       line.translated.end());
     for (const StaleFlows& gone : decision.history.vanished)
-        if (gone.address_gone || has_alternative(choices[gone.line.family], decision.history))
+        if (gone.address_gone || decision.history.carried_since[gone.line.family])
             decision.stale.push_back(gone);
     for (const LineReport& report : decision.lines) {
         const ProbeKey key = report.line.key();
         const LineHistory& line = decision.history.lines.at(key);
-        const auto since = better_off_since(report.line, choices[key.family], health);
+        const auto& since = better_off.at(key);
         wake_at(decision, since, now);
         if (!since || *since > now)
             continue;
@@ -437,6 +441,8 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
                        lines, health);
         decision.choice_reason[family] = choices[family].reason;
         decision.elsewhere[family] = choices[family].elsewhere;
+        decision.history.carried_since[family] =
+            carried_since(choices[family], health, history.carried_since[family], now);
     }
     for (const Line& line : lines) {
         const ProbeKey key = line.key();
@@ -445,7 +451,7 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
         const bool stands_by = is_among(line, choices[line.family].standby);
         const LineHistory* before = find_history(history, key);
         LineHistory next =
-            next_history(line, health[key], carries, kernel_uses(line, nexthops), before);
+            next_history(line, health[key], carries, kernel_uses(line, nexthops), before, now);
         if (before)
             carry_over_ranges(next, line, *before, decision.history.vanished);
         drain(next, line, config, before, now);
@@ -458,12 +464,13 @@ Decision decide(const Config& config, const Observation& seen, const History& hi
     decision.history.mark_mask = config.flow_affinity ? config.mark_mask : 0;
     note_other_mask(decision, history, decision.history.mark_mask);
     drop_regained(decision);
-    collect_stale(decision, choices, health, config.mark_mask, now);
+    const auto better = better_off(decision);
+    collect_stale(decision, better, config.mark_mask, now);
     collect_gone(decision);
     decision.desired =
         make_desired(config, lines, decision.history.tables, choices, decision.announced, seen);
     decision.desired.tunnels = plan_tunnels(config, seen);
-    plan_dead(decision.desired.nat, lines, health, choices, now);
+    plan_dead(decision.desired.nat, lines, health, better, now);
     add_advertising(decision, config, seen, history, now);
     return decision;
 }

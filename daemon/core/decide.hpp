@@ -8,8 +8,8 @@
 // plan_*() what that means for the kernel. Flows that cannot go on are owed a deletion as soon as
 // another line, and not a dead one, carries: those of a line that is dead or, without flow
 // affinity, of any line that no longer carries, since routing would send them elsewhere. Where all
-// were dead and this other line is merely the first to answer again, they get as long as a probe
-// takes to follow it.
+// were out and this other line is merely the first to be back, they get as long as a probe takes to
+// follow it.
 #pragma once
 
 #include "core/address_range.hpp"
@@ -48,10 +48,11 @@ struct StaleFlows {
 
 struct LineHistory {
     Health health;
-    bool restarted = false;   ///< it shall be judged as if it had just been configured
-    bool carried = false;     ///< in the last decision
-    bool owes_flows = false;  ///< has flows that cannot go on, not yet forgotten
-    bool keeps_flows = false; ///< its flows stay on it, whoever carries new ones
+    std::optional<Time> out_since; ///< since when it can carry nothing; absent: it can
+    bool restarted = false;        ///< it shall be judged as if it had just been configured
+    bool carried = false;          ///< in the last decision
+    bool owes_flows = false;       ///< has flows that cannot go on, not yet forgotten
+    bool keeps_flows = false;      ///< its flows stay on it, whoever carries new ones
     /// Since when a better line carries the new flows and this one's go on; absent: not so.
     std::optional<Time> drains_since;
     bool drained = false; ///< the deadline has passed, or there was none to wait for
@@ -74,6 +75,8 @@ struct History {
     std::uint32_t mark_mask = 0; ///< in which the marks of `lines` are
     MarkNumbers marks;           ///< also of uplinks that are gone, while there are flows of theirs
     std::map<ProbeKey, LineHistory> lines;
+    /// Since when a line that is not dead carries, without a break; see better_off_since().
+    PerFamily<std::optional<Time>> carried_since{{Time{}, Time{}}};
     /// Flows to be forgotten that no line of `lines` stands for: of addresses that a line lost, and
     /// of lines that are gone. Erased by whoever has forgotten them.
     std::vector<StaleFlows> vanished;

@@ -314,15 +314,15 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines, const Obs
 }
 
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
-               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices,
-               Time now) {
+               const std::map<ProbeKey, Health>& health,
+               const std::map<ProbeKey, std::optional<Time>>& better_off, Time now) {
     const auto is_down = [&](const Line& line) {
         const State state = health.at(line.key()).state;
         return state == State::down || !has_nexthop(state);
     };
     for (const Line& line : lines) {
         const auto nat = std::ranges::find(plan.lines, line.uplink->name, &LineNat::uplink);
-        const auto since = better_off_since(line, choices[line.family], health);
+        const auto& since = better_off.at(line.key());
         if (nat != plan.lines.end())
             nat->dead[line.family] = is_down(line) && since && *since <= now;
     }

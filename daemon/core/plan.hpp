@@ -63,8 +63,8 @@ NatPlan plan_nat(const Config& config, const std::vector<Line>& lines, const Obs
 /// Says in `plan` which lines are down, or cannot be used at all, while another one of their family
 /// carries that is better for their flows (better_off_since()).
 void plan_dead(NatPlan& plan, const std::vector<Line>& lines,
-               const std::map<ProbeKey, Health>& health, const PerFamily<Choice>& choices,
-               Time now);
+               const std::map<ProbeKey, Health>& health,
+               const std::map<ProbeKey, std::optional<Time>>& better_off, Time now);
 std::vector<Sysctl> plan_sysctls(const Config& config, const std::vector<Line>& lines,
                                  const PerFamily<Choice>& choices);
 std::vector<TableName> plan_table_names(const Tables& tables);

@@ -141,29 +141,37 @@ TEST_F(ChoiceTest, HowLongALineHasBeenUpCountsForNothing) {
     EXPECT_EQ(names(choose().carrying), Names{"new"});
 }
 
-TEST_F(ChoiceTest, FlowsWaitForTheirLineIfAnotherOneMerelyAnswersFirst) {
+TEST_F(ChoiceTest, FlowsWaitForTheirLineIfAnotherOneIsMerelyTheFirst) {
     using namespace std::chrono_literals;
-    const Time failed{10s};
+    const Time back{10s};
     add("a", State::down, 10);
-    add("b", State::hold, 20);
-    lines[0].probing.values[static_cast<std::size_t>(Knob::interval)] = 200;
-    health[lines[0].key()].since = failed;
-    const auto since = [&](Time recovered) {
-        health[lines[1].key()].since = recovered;
-        return better_off_since(lines[0], choose(), health);
+    Line& line = lines[0];
+    line.probing.values[static_cast<std::size_t>(Knob::interval)] = 200;
+    EXPECT_EQ(better_off_since(line, back - 5s, back), back + 400ms) << "two of its own probes";
+    EXPECT_EQ(better_off_since(line, back, back), back + 400ms);
+    EXPECT_EQ(better_off_since(line, back + 1ms, back), back)
+        << "another one was there when it failed";
+    EXPECT_EQ(better_off_since(line, std::nullopt, back), back);
+    EXPECT_EQ(better_off_since(line, back, std::nullopt), std::nullopt);
+    line.probing.values[static_cast<std::size_t>(Knob::interval)] = 60'000;
+    EXPECT_EQ(better_off_since(line, back - 5s, back), back + 3s) << "never for long";
+}
+
+TEST_F(ChoiceTest, AFamilyIsCarriedFromWhenALineThatIsNotDeadIs) {
+    using namespace std::chrono_literals;
+    const Time then{10s};
+    const auto since = [&](const std::optional<Time>& before) {
+        return carried_since(choose(), health, before, then);
     };
-    EXPECT_EQ(names(choose().carrying), Names{"b"});
-    EXPECT_EQ(since(failed + 5s), failed + 5400ms) << "two of a's own probes";
-    EXPECT_EQ(since(failed - 1s), Time{}) << "b was back when a failed";
-    lines[0].probing.values[static_cast<std::size_t>(Knob::interval)] = 60'000;
-    EXPECT_EQ(since(failed + 5s), failed + 8s) << "never for long";
-    health[lines[1].key()].state = State::up;
-    EXPECT_EQ(since(failed + 5s), Time{});
-    health[lines[0].key()].state = State::no_carrier;
-    health[lines[1].key()].state = State::hold;
-    EXPECT_EQ(since(failed + 5s), Time{}) << "no probe could be answered there";
-    health[lines[1].key()].state = State::down;
-    EXPECT_EQ(since(failed + 5s), std::nullopt);
+    EXPECT_EQ(since(Time{}), std::nullopt);
+    add("a", State::down, 10);
+    EXPECT_EQ(since(Time{}), std::nullopt) << "the last resort";
+    add("b", State::hold, 20);
+    EXPECT_EQ(since(std::nullopt), then);
+    EXPECT_EQ(since(then - 1s), then - 1s);
+    Choice elsewhere;
+    elsewhere.elsewhere = true;
+    EXPECT_EQ(carried_since(elsewhere, health, std::nullopt, then), Time{});
 }
 
 TEST_F(ChoiceTest, FamiliesChooseForThemselves) {

@@ -84,6 +84,8 @@ TEST_F(Flows, WithoutAnAlternativeNothingIsForgotten) {
     kernel_follows();
     router.interface("eth2.4").carrier = true;
     router.decide_after(1s);
+    EXPECT_TRUE(router.stale().empty()) << "charter may be back in a moment, too";
+    router.decide_after(1s);
     EXPECT_EQ(router.stale(), kCharters);
     EXPECT_TRUE(forgettable().empty()) << "no default stands yet";
     kernel_follows();

@@ -37,6 +37,18 @@ TEST_F(StickyOffice, ADeadLinesFlowsAreForgottenByTheirMark) {
     EXPECT_EQ(count(news, "forget"), 2U);
 }
 
+TEST_F(StickyOffice, OfLinesThatAllWereOutTheSecondToReturnKeepsItsFlowsToo) {
+    for (const char* interface : {"eth2.4", "eth2.5"})
+        world.set_carrier(interface, false);
+    world.pass(10s);
+    for (const char* interface : {"eth2.5", "eth2.4"}) {
+        world.set_carrier(interface, true);
+        world.pass(300ms);
+    }
+    world.pass(60s);
+    EXPECT_EQ(count(world.news(), "forget"), 0U);
+}
+
 TEST_F(StickyOffice, AReturnForgetsNothing) {
     world.config.uplinks.front().probing[core::Knob::stable_for] = 0;
     world.configure();
