@@ -318,6 +318,11 @@ def rest(seconds):
     wait_for(lambda: time.monotonic() >= until, seconds + 5)
 
 
+def _met_by(frr):
+    shown = frr.vtysh("show babel neighbor").splitlines()
+    return [line for line in shown if "Neighbour" in line and "(down)" not in line]
+
+
 class Neighbours:
     """babeld (8.4.4) that is told twice of an interface which is up lets it alone from then on.
 
@@ -343,10 +348,7 @@ class Neighbours:
         wait_for(self._have_met, 30, interval=0.5)
 
     def _have_met(self):
-        return all(
-            frr.vtysh("show babel neighbor").count("Neighbour") == len(inside)
-            for frr, inside in self._routers
-        )
+        return all(len(_met_by(frr)) == len(inside) for frr, inside in self._routers)
 
 
 def trial(lab, traffic, variant, fault):

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How often loss on links inside changes what we tell: default, its metric, hosts' prefixes.
+"""How often loss changes what we tell: the default, its metric, what hosts are told.
 
     MULTIHOME_BUILD=build tests/bench/lossy_bench.py [--minutes N] [--seed N]
 
-        charter --- router ~~~ clients          "a": clients learn the default by the lossy links
-            att --- b ~~~~~~'  `--- lan         "b": the lossy link is the way to the other exit,
-                                                     probed from the address of att's prefix
+        charter --- router ~~~ clients     "a": clients learn the default by the lossy links
+            att --- b ~~~~~~'  `--- lan    "b": the lossy link is the way to the other exit, probed
+                                           "c": for comparison, charter loses, the only line there
 
-The links lose 10, 20, 30 or 40 % of all frames, each way, another share every 30 s.  Every place,
+Lost are 10, 20, 30 or 40 % of all frames, each way, another share every 30 s.  Every place,
 profile and metric has an office of its own; all run at the same time.  What became of the kernels'
 defaults and of the host's addresses is told by `ip monitor`, the lines' states by the log.  Nothing
 is judged.  Central: Office, observe().
@@ -35,7 +35,7 @@ _OSPF_LINK = ("area 0", "network point-to-point")
 _USED = ("init", "up", "degraded")
 CHARTER, ATT = plan.LINES
 EXITS = {"charter": "router", "att": "b"}
-PLACES = {"a": "the clients'", "b": "the way to the other exit"}
+PLACES = {"a": "the clients'", "b": "the way to the other exit", "c": "the only line"}
 PROFILES = ("default", "fast")
 METRICS = ("fixed 0", "quality")
 
@@ -70,8 +70,8 @@ def _babel(role, *timers):
 
 CLIENTS = (
     _ospf("c1", "hello-interval 10", "dead-interval 40"),
-    _ospf("c2", "hello-interval 1", "dead-interval 3"),
-    _ospf("c3", "hello-interval 1", "dead-interval 20"),
+    _ospf("c2", "hello-interval 1", "dead-interval 3", "retransmit-interval 1"),
+    _ospf("c3", "hello-interval 1", "dead-interval 20", "retransmit-interval 1"),
     _babel("c4", "wired", "hello-interval 1000", "update-interval 300"),
     _babel("c5", "wireless", "hello-interval 1000", "update-interval 300"),
     _babel("c6", "wireless"),
@@ -123,7 +123,7 @@ class Office(Lab):
         )
         self["b"].batch([f"route add {ATT.delegated6} via fd00:1::1"])
 
-    def lose(self, percent):
+    def lose_inside(self, percent):
         for role, device in self.lossy:
             self[role].nft(loss.ruleset(device, percent))
 
@@ -148,8 +148,6 @@ def _uplink(line, profile):
 
 def _way_to_the_other(profile):
     return f"""
-        ipv6 advertise to-lan
-        exit
         uplink theirs
         ipv6 gateway router fd00:1::2
         ipv6 source {ATT.delegated6}
@@ -201,7 +199,7 @@ class Monitor:
     """`ip monitor` with the time of each line."""
 
     def __init__(self, lab, role, *what):
-        self._log = lab.log(f"monitor-{role}-{what[0]}")
+        self._log = lab.log(f"monitor-{role}-{what[-1]}")
         argv = ["ip", "-n", lab[role].name, "-o", "-ts", *what]
         lab.ledger.spawn(argv, self._log)
 
@@ -241,6 +239,11 @@ def told_of_theirs(lines):
     return changes(states)
 
 
+def told_of_router(lines):
+    """How often that changes: whether the host may take ours for its default router."""
+    return changes([True, *(present for _, present in of_default(lines))])
+
+
 def changes(values):
     return sum(one != other for one, other in zip(values, values[1:]))
 
@@ -253,8 +256,9 @@ class Watched:
         self.lab = stack.enter_context(Office.create(f"{os.getpid()}n{number}"))
         self.clients = CLIENTS if place == "a" else ()
         daemons = ["multihomed"] + (["ospfd", "babeld"] if self.clients else [])
-        text = f"router multihome\nannounce metric {metric}\n{_uplink(CHARTER, profile)}"
-        text += f"{_way_to_the_other(profile)}exit\n" if place == "b" else f"exit\n{_protocols()}"
+        text = f"router multihome\nannounce metric {metric}\nipv6 advertise to-lan\nexit\n"
+        text += _uplink(CHARTER, profile) + (_way_to_the_other(profile) if place == "b" else "")
+        text += "exit\n" + (_protocols() if place == "a" else "")
         self.frr = _start(self.lab, stack, "router", daemons, text)
         if place == "b":
             own = f"router multihome\n{_uplink(ATT, profile)}exit\n"
@@ -273,13 +277,20 @@ class Watched:
     def begin(self):
         """Watch, and send something by every link."""
         self.own = Monitor(self.lab, "router", "monitor", "route")
-        self.host = Monitor(self.lab, "lan", "-6", "monitor", "address")
+        self.addresses = Monitor(self.lab, "lan", "-6", "monitor", "address")
+        self.routers = Monitor(self.lab, "lan", "-6", "monitor", "route")
         self.theirs = {c.role: Monitor(self.lab, c.role, "monitor", "route") for c in self.clients}
         for role in ("lan", *self.theirs):
             target = plan.INTERNET6 if role == "lan" else plan.INTERNET4
             ping = self.lab[role].argv(["ping", "-q", "-n", "-i", "0.2", target])
             self.lab.ledger.spawn(ping, self.lab.log(f"ping-{role}"))
         self._said = len(self.frr.log_text("multihomed"))
+
+    def lose(self, percent):
+        if self.place == "c":
+            self.lab.lose(CHARTER, percent)
+        else:
+            self.lab.lose_inside(percent)
 
     def states(self):
         """What every line became, and when it began or ceased to be used, from the log."""
@@ -291,7 +302,7 @@ class Watched:
     def row(self, hours):
         events = list(of_default(self.own.lines()))
         gone = sum(not present for _, present in events)
-        told = told_of_theirs(self.host.lines())
+        told = told_of_theirs(self.addresses.lines()) + told_of_router(self.routers.lines())
         figures = [gone, len(events) - gone, *self.states(), told]
         cells = [f"{figure / hours:.0f}" for figure in figures]
         return [PLACES[self.place], self.profile, self.metric, *cells]
@@ -317,7 +328,7 @@ def observe(offices, minutes, seed):
     while (now := time.monotonic()) < end:
         percent = next(steps)
         for office in offices:
-            office.lab.lose(percent)
+            office.lose(percent)
         rest(min(now + STEP_SECONDS, end))
 
 
@@ -349,8 +360,8 @@ def main():
         observe(offices, options.minutes, options.seed)
         end = time.time()
         print(f"{options.minutes:g} minutes, seed {options.seed}; figures are per hour\n")
-        head = ["the lossy link is", "profile", "metric", "default gone", "default changed"]
-        head += ["states of lines", "of these, used or not", "prefix told anew"]
+        head = ["lossy is", "profile", "metric", "default gone", "default changed"]
+        head += ["states of lines", "of these, used or not", "hosts told anew"]
         print_table(head, [office.row(hours) for office in offices])
         head = ["client", "default gone", "seconds without", "longest, s"]
         print_table(head, [client_row(client, offices, hours, end) for client in CLIENTS])
