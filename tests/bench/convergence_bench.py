@@ -4,7 +4,7 @@
 
     MULTIHOME_BUILD=build tests/bench/convergence_bench.py [--rounds N] [--only WORD] [--list]
 
-      charter --- a ---.            a, b: multihomed with one line each, `last-resort withdraw`
+      charter --- a ---.            a, b: multihomed with one line each
                   |     c --- lan   c:    FRR's own daemons only; prefers a
           att --- b ---'
 
@@ -25,13 +25,15 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from failover_bench import spread  # noqa: E402
-from lab import CABLE, SILENT, Connector, Flow, Lab, Server, plan, wait_for  # noqa: E402
+from lab import CABLE, SILENT, Connector, Flow, Lab, Server, loss, plan, wait_for  # noqa: E402
 from lab.frr import Frr  # noqa: E402
-from lab.netns import Rtnl  # noqa: E402
+from lab.netns import Rtnl, now_ns  # noqa: E402
 from lab.stage import own_table_names  # noqa: E402
 
 CUT = "link a-c cut"
-FAULTS = {CABLE: "a's line: cable pulled", SILENT: "a's line: gateway silent", CUT: CUT}
+QUIET = "link a-c silent"  # loses everything and keeps its carrier
+FAULTS = {CABLE: "a's line: cable pulled", SILENT: "a's line: gateway silent"}
+FAULTS |= {fault: fault for fault in (CUT, QUIET)}
 EXITS = {"charter": "a", "att": "b"}
 LINKS = {("a", "c"): 1, ("b", "c"): 2, ("a", "b"): 3}  # the number is in the addresses
 HOST = {4: "10.10.0.10", 6: "fd5a:1b2c:3d4e:10::10"}
@@ -87,12 +89,24 @@ class Office(Lab):
         """Let a fault of router a begin; returns when, in ns."""
         if fault == CUT:
             return self._rtnl.set_link(self._cut_port, False)[1]
+        if fault == QUIET:
+            return self._lose_between(100)
         return self.break_line("charter", fault).at
 
     def end(self, fault):
         if fault == CUT:
-            return self._rtnl.set_link(self._cut_port, True)[1]
-        return self.heal("charter").at
+            self._rtnl.set_link(self._cut_port, True)
+        elif fault == QUIET:
+            self._lose_between(0)
+        else:
+            self.heal("charter")
+
+    def _lose_between(self, percent):
+        """On the link between a and c, both ways; returns when, in ns."""
+        self["c"].nft(loss.ruleset("to-a", percent))
+        began = now_ns()
+        self["a"].nft(loss.ruleset("to-c", percent))
+        return began
 
 
 # -- what the routers are told ------------------------------------------------------------------
@@ -184,10 +198,14 @@ VARIANTS = [
 ]
 
 
+def _inside(role):
+    """A router's interfaces to the others."""
+    return [f"to-{far if near == role else near}" for near, far in LINKS if role in (near, far)]
+
+
 def configuration(role, variant):
     """What is typed into a router beyond its addresses, which the lab has set."""
-    peers = [f"to-{far if near == role else near}" for near, far in LINKS if role in (near, far)]
-    text = _PROTOCOLS[variant.daemon](role, peers, variant)
+    text = _PROTOCOLS[variant.daemon](role, _inside(role), variant)
     line = next((line for line in plan.LINES if EXITS[line.name] == role), None)
     return text + (_multihome(line) if line else "")
 
@@ -196,7 +214,6 @@ def _multihome(line):
     target = list(plan.LINES).index(line)
     return f"""
         router multihome
-        last-resort withdraw
         probe profile default
         dampening half-life 0
         exit
@@ -301,6 +318,39 @@ def rest(seconds):
     wait_for(lambda: time.monotonic() >= until, seconds + 5)
 
 
+def _met_by(frr):
+    shown = frr.vtysh("show babel neighbor").splitlines()
+    return [line for line in shown if "Neighbour" in line and "(down)" not in line]
+
+
+class Neighbours:
+    """babeld (8.4.4) that is told twice of an interface which is up lets it alone from then on.
+
+    It may be so at its start and after a cut; then the interfaces inside are given to it anew.
+    """
+
+    def __init__(self):
+        self._routers = []  # (Frr, the interfaces inside)
+
+    def add(self, frr, role):
+        inside = _inside(role)
+        wait_for(lambda: set(inside) <= set(frr.vtysh("show babel interface").split()))
+        self._routers.append((frr, inside))
+
+    def meet(self):
+        with contextlib.suppress(AssertionError):
+            wait_for(self._have_met, 30, interval=0.5)
+            return
+        print("babeld is given its interfaces anew", file=sys.stderr)
+        for frr, inside in self._routers:
+            anew = "\n".join(f"no network {port}\nnetwork {port}" for port in inside)
+            frr.configure(f"router babel\n{anew}")
+        wait_for(self._have_met, 30, interval=0.5)
+
+    def _have_met(self):
+        return all(len(_met_by(frr)) == len(inside) for frr, inside in self._routers)
+
+
 def trial(lab, traffic, variant, fault):
     first, second = lab.lines
     traffic.go_by(first, time.monotonic_ns(), 2 * variant.patience)
@@ -318,7 +368,8 @@ def trial(lab, traffic, variant, fault):
 
 
 def routers(lab, variant, stack):
-    """Start and configure FRR on a, b and c."""
+    """Start and configure FRR on a, b and c; returns their Neighbours."""
+    neighbours = Neighbours()
     for role in ("a", "b", "c"):
         frr = Frr(lab, role)
         stack.callback(frr.stop_all)
@@ -326,17 +377,23 @@ def routers(lab, variant, stack):
         frr.start(variant.daemon)
         if role != "c":
             frr.start_multihomed()
+        if variant.daemon == "babeld":
+            neighbours.add(frr, role)
         frr.load(configuration(role, variant))
+    return neighbours
 
 
 def measure(variant, faults, rounds):
     """{fault: [Outcome]} in a fresh office."""
     with Office.create() as lab, contextlib.ExitStack() as stack:
-        routers(lab, variant, stack)
+        neighbours = routers(lab, variant, stack)
         traffic = Traffic(lab, variant)
-        return {
-            fault: [trial(lab, traffic, variant, fault) for _ in range(rounds)] for fault in faults
-        }
+        outcomes = {fault: [] for fault in faults}
+        for fault in faults:
+            for _ in range(rounds):
+                neighbours.meet()
+                outcomes[fault].append(trial(lab, traffic, variant, fault))
+        return outcomes
 
 
 def row(variant, fault, outcomes):

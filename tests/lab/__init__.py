@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The small office with two cheap ISPs, in network namespaces; see README.md beside this file."""
 
-from . import drivers, plan
+from . import drivers, loss, plan
 from .frr import Frr
 from .kernel import Kernel
 from .ledger import LabBusy, Ledger
@@ -26,6 +26,7 @@ __all__ = [
     "Server",
     "Timeout",
     "drivers",
+    "loss",
     "now_ns",
     "plan",
     "stays",
