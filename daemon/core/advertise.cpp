@@ -48,7 +48,7 @@ struct Outlook {
                 continue;
             lines.push_back({&report, use_of(report, typed)});
             any_usable = any_usable || lines.back().use.usable;
-            way_out = way_out || (!report.line.blocked && report.health.state != State::down);
+            way_out = way_out || (!report.line.blocked && !report.health.dead);
         }
     }
 

@@ -24,8 +24,8 @@ bool is_preferred(const Line& line, const std::vector<Line>& lines) {
     });
 }
 
-Level level_of(const Line& line, const std::vector<Line>& lines, State state) {
-    switch (state) {
+Level level_of(const Line& line, const std::vector<Line>& lines, const Health& health) {
+    switch (health.state) {
     case State::up:
     case State::init:
         return is_preferred(line, lines) ? kBest : kOther;
@@ -33,7 +33,7 @@ Level level_of(const Line& line, const std::vector<Line>& lines, State state) {
     case State::hold:
         return kImpaired;
     default:
-        return kDead;
+        return health.dead ? kDead : kImpaired;
     }
 }
 
@@ -54,7 +54,7 @@ Announcement announce(const Announce& typed, const std::vector<Line>& lines, con
         return said;
     }
     const Line& line = *choice.carrying.front(); // those that share are of one rank
-    const Level level = level_of(line, lines, health.at(line.key()).state);
+    const Level level = level_of(line, lines, health.at(line.key()));
     said.withheld = level > worst_of(typed.least);
     said.reason = kReasons.at(level);
     if (typed.by_quality) {

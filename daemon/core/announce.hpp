@@ -13,7 +13,7 @@
 //
 //   10  the best of the lines that the operator prefers is up
 //   20  another one is up
-//   40  none is: the best is degraded, or has just recovered
+//   40  none is: the best is degraded, or has just recovered (see core/health.hpp)
 //   80  none passes its probes
 //
 // The tag, where one was typed, counts the levels too (tag, tag + 1, tag + 2, tag + 3): route-maps

@@ -61,7 +61,10 @@ std::vector<Candidate> rank_lines(const std::vector<Line>& lines,
     return candidates;
 }
 
-std::string describe(const Candidate& best, std::size_t sharing) {
+std::string describe(const Candidate& best, std::size_t sharing, LastResort last_resort) {
+    const std::string kept = last_resort == LastResort::keep
+                                 ? "last resort keeps the default"
+                                 : "this one did a moment ago and keeps the default for now";
     const std::string preference =
         "preference " + std::to_string(best.rank.preference) +
         (sharing > 1 ? ", shared by " + std::to_string(sharing) + " lines" : "");
@@ -71,7 +74,7 @@ std::string describe(const Candidate& best, std::size_t sharing) {
         return "it carries, and nothing fails back before it fails, " + preference;
     switch (best.state) {
     case State::down:
-        return "no line passes its probes; last resort keeps the default, " + preference;
+        return "no line passes its probes; " + kept + ", " + preference;
     case State::hold:
         return "no line is up; the best of those that recovered, " + preference;
     case State::degraded:
@@ -100,7 +103,7 @@ Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& 
         return choice;
     }
     const Candidate& best = candidates.front();
-    if (best.rank.tier == kTierDown && policy.last_resort == LastResort::withdraw) {
+    if (policy.last_resort == LastResort::withdraw && health.at(best.line->key()).dead) {
         choice.reason = "no line passes its probes; last resort withdraws the default";
         return choice;
     }
@@ -114,7 +117,7 @@ Choice choose(const std::vector<Line>& lines, const std::map<ProbeKey, Health>& 
             choice.standby.push_back(candidate.line);
         }
     }
-    choice.reason = describe(best, choice.carrying.size());
+    choice.reason = describe(best, choice.carrying.size(), policy.last_resort);
     return choice;
 }
 

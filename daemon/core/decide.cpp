@@ -160,7 +160,8 @@ LineHistory next_history(const Line& line, const Health& health, bool carries, b
     next.mark = line.mark;
     next.keeps_flows = line.mark != 0 && !line.blocked && health.state != State::down;
     const bool has_flows =
-        gets_flows || !before || before->carried || before->keeps_flows || before->owes_flows;
+        !line.by_router() &&
+        (gets_flows || !before || before->carried || before->keeps_flows || before->owes_flows);
     next.owes_flows = has_flows && !carries && !next.keeps_flows;
     return next;
 }
@@ -182,6 +183,7 @@ void wake_at(Decision& decision, std::optional<Time> when, Time now) {
 void add_deadlines(Decision& decision, const LineHistory& line, const Failback& failback,
                    Time now) {
     wake_at(decision, line.health.hold_until, now);
+    wake_at(decision, line.health.dead_at, now);
     if (line.drains_since && failback.deadline != 0)
         wake_at(decision, *line.drains_since + std::chrono::seconds(failback.deadline), now);
 }

@@ -171,6 +171,20 @@ bool is_in_use(State state) {
     return state == State::up || state == State::degraded;
 }
 
+/// So long at most may a line that fails while it recovers be told as one that recovers.
+constexpr Milliseconds kLongestDoubt{30'000};
+
+void note_death(Health& next, const std::optional<Health>& previous, const HealthInput& input,
+                Time now) {
+    if (next.state != State::down)
+        next.dead_at.reset();
+    else if (!next.dead_at)
+        next.dead_at = previous && previous->state == State::hold
+                           ? now + std::min(input.probing.time(Knob::stable_for), kLongestDoubt)
+                           : now;
+    next.dead = next.dead_at && now >= *next.dead_at;
+}
+
 /// What a change of state costs. A line that the operator takes out has done nothing wrong.
 double cost(State from, State to) {
     const bool got_worse = from == State::up || (from == State::degraded && !is_in_use(to));
@@ -208,6 +222,7 @@ bool has_nexthop(State state) {
 
 Health evaluate(const std::optional<Health>& previous, const HealthInput& input, Time now) {
     Health next = next_state(previous, input, now);
+    note_death(next, previous, input, now);
     const double more = previous ? cost(previous->state, next.state) : 0;
     if (more > 0)
         next.penalty = add_penalty(next.penalty, more, input.probing, now);

@@ -15,6 +15,11 @@
 // patience). A line that could not be used at all and becomes usable while no other line of the
 // family is proven goes to init instead of hold: somebody has to carry the traffic, and the
 // preferred line should be the one.
+//
+// Those inside who are told of a line, by routing protocols and router advertisements, hear no more
+// of it than they can follow: where it fails again while in hold, it is dead for them only once it
+// has been down for `stable_for`, 30 s at most. A lossy line that is all there is would otherwise
+// come and go inside with every other probe.
 #pragma once
 
 #include "core/dampening.hpp"
@@ -52,6 +57,9 @@ struct Health {
     std::optional<Time> good_since = {};
     /// hold, degraded: when that is reached, if nothing happens.
     std::optional<Time> hold_until = {};
+    /// down: from when on it is dead for those inside who are told.
+    std::optional<Time> dead_at = {};
+    bool dead = false; ///< it is
     Fault fault = Fault::none;
     Penalty penalty = {};
 

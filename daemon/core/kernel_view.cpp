@@ -101,6 +101,12 @@ bool KernelIndex::find(const Route& route, bool only_ours) const {
     });
 }
 
+bool KernelIndex::holds_anothers(const Route& route) const {
+    const auto [first, last] = routes_.equal_range({route.table, route.destination});
+    return std::any_of(
+        first, last, [](const auto& entry) { return !is_our_protocol(entry.second->protocol); });
+}
+
 std::size_t KernelIndex::copies(const Rule& rule, std::uint8_t protocol) const {
     return rules_.count({protocol, rule});
 }

@@ -44,6 +44,8 @@ public:
     bool holds(const Route& route) const { return find(route, false); }
     /// The same, and it is not another program's.
     bool holds_ours(const Route& route) const { return find(route, true); }
+    /// Another program's route to the same destination, in the same table.
+    bool holds_anothers(const Route& route) const;
     bool holds(const Rule& rule, std::uint8_t protocol) const { return copies(rule, protocol) > 0; }
     /// The kernel takes a rule that it has already once more.
     std::size_t copies(const Rule& rule, std::uint8_t protocol) const;

@@ -25,6 +25,8 @@ constexpr std::array<std::pair<Fault, const char*>, 9> kNames{{
 
 /// Fewer decided probes than these say nothing about loss or latency.
 constexpr std::uint32_t kFewest = 10;
+/// Fewer lost ones are chance: while the window fills, one alone is 10 %.
+constexpr std::uint32_t kFewestLost = 3;
 
 std::string milliseconds_text(Microseconds value) {
     const auto tenths = value.count() / 100;
@@ -36,9 +38,8 @@ std::uint32_t decided(const TargetFigures& target) {
 }
 
 std::uint32_t loss_percent(const TargetFigures& target) {
-    if (decided(target) < kFewest)
-        return 0;
-    return 100 * (target.lost - target.outage_lost) / decided(target);
+    const std::uint32_t lost = target.lost - target.outage_lost;
+    return decided(target) < kFewest || lost < kFewestLost ? 0 : 100 * lost / decided(target);
 }
 
 Microseconds latency(const TargetFigures& target) {

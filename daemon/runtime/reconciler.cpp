@@ -407,9 +407,13 @@ bool Reconciler::settle_routes(const core::KernelIndex& kernel, Time now) {
                 for (const core::Nexthop& nexthop : route.nexthops)
                     default_sent_[nexthop.interface] = now;
             status.sent = now;
+            status.outranked = false;
             ++status.attempts;
             wake(now + status.patience());
         }
+        // Of what never was the best one zebra says nothing.
+        if (!present && route.table == core::kTableMain && kernel.holds_anothers(route))
+            status.outranked = true;
         // zebra shows an unreachable route only once the better one has been removed, further down.
         const bool waits = !present && !route.nexthops.empty() && !status.outranked;
         missing_ += !present && !status.outranked ? 1 : 0;

@@ -56,6 +56,7 @@ struct Status {
     Time sent{};
     unsigned attempts = 0;
     bool confirmed = false; ///< the kernel has reported it
+    /// zebra prefers another program's: it said so since this one was sent, or the kernel shows it.
     bool outranked = false;
     bool removing = false;
     bool thinned = false; ///< a rule, of which the kernel had several

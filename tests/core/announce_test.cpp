@@ -83,6 +83,40 @@ TEST_F(Announced, NotWhenNoneDoesButTheRouterGoesOnTrying) {
     EXPECT_FALSE(said().withheld);
 }
 
+/// All that is left is a line that answers now and then.
+TEST_F(Announced, ALineThatFailsWhileItRecoversIsDeadOnlyAfterItsPatience) {
+    fail_both();
+    router.answer("charter");
+    router.decide_after(1s);
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    ASSERT_EQ(router.state("charter"), State::down);
+    EXPECT_FALSE(said().withheld);
+    EXPECT_EQ(said().reason, "the best line is degraded, or has just recovered");
+    const auto stable_for = router.last.lines.front().line.probing.time(Knob::stable_for);
+    ASSERT_TRUE(router.last.next_deadline);
+    EXPECT_LE(*router.last.next_deadline, router.now + stable_for);
+    router.decide_after(stable_for - 1ms);
+    EXPECT_FALSE(said().withheld);
+    router.decide_after(1ms);
+    EXPECT_TRUE(said().withheld);
+}
+
+TEST_F(Announced, ALastResortThatIsWithdrawnHasTheSamePatience) {
+    router.config.last_resort = LastResort::withdraw;
+    fail_both();
+    EXPECT_TRUE(router.carrying().empty());
+    router.answer("charter");
+    router.decide_after(1s);
+    router.fall_silent("charter");
+    router.decide_after(1s);
+    EXPECT_EQ(router.carrying(), Texts{"charter"});
+    EXPECT_NE(router.last.choice_reason[Family::v4].find("this one did a moment ago"),
+              std::string::npos);
+    router.decide_after(router.last.lines.front().line.probing.time(Knob::stable_for));
+    EXPECT_TRUE(router.carrying().empty());
+}
+
 TEST_F(Announced, WhateverItIsWhereThatIsWished) {
     ASSERT_FALSE(edit_announce_while(router.config, "any"));
     fail_both();

@@ -160,6 +160,9 @@ TEST_F(ByRouter, IsProbedFromAnAddressOfItsPrefix) {
     EXPECT_EQ(table().front(),
               "v6 default via fd00::2 dev eth1 table " + std::to_string(report().line.table))
         << "there is nowhere else to go";
+    EXPECT_TRUE(std::ranges::none_of(router.last.stale, [](const StaleFlows& flows) {
+        return flows.line.uplink == "beyond";
+    })) << "its flows bear no mark";
 }
 
 TEST(EditGatewayRouter, IsTypedAndReadBack) {

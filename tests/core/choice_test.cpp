@@ -25,7 +25,7 @@ protected:
         Line& line = lines.emplace_back();
         line.uplink = &config.uplinks.back();
         line.family = family;
-        health[line.key()].state = state;
+        health[line.key()] = {.state = state, .dead = state == State::down};
     }
     Choice choose(LastResort last_resort = LastResort::keep, Family family = Family::v4) const {
         return core::choose(lines, health, family, {.last_resort = last_resort});

@@ -121,6 +121,18 @@ TEST_F(Judge, AFewProbesSayNothingAboutLoss) {
     EXPECT_EQ(kind({figures}), Kind::alive);
 }
 
+TEST_F(Judge, AFewLostProbesAreChance) {
+    auto figures = answering("192.0.2.1");
+    figures.received = 9;
+    for (const std::uint32_t lost : {1U, 2U}) {
+        figures.lost = lost;
+        EXPECT_EQ(kind({figures}), Kind::alive) << lost;
+        EXPECT_FALSE(verdict({figures}).narrow) << lost;
+    }
+    figures.lost = 3;
+    EXPECT_EQ(kind({figures}), Kind::degraded) << "3 of 12";
+}
+
 TEST_F(Judge, TheWorstTargetThatTheQuorumNeedsSpeaksForTheLine) {
     EXPECT_EQ(kind({lossy("192.0.2.1", 40), lossy("192.0.2.2", 1)}), Kind::alive);
     set(Knob::quorum, 2);

@@ -320,6 +320,29 @@ TEST_F(Shown, RoutesThatZebraOutranks) {
     EXPECT_TRUE(has(to_text(runtime::routes(world.engine)), "outranked  v4  default via"));
 }
 
+/// Of a route that never was the best one zebra says nothing.
+TEST_F(Shown, WhereAnothersDefaultIsInOursPlaceNothingIsMissing) {
+    world.config.announce.distance = 200;
+    world.zebra.refused = {"v4 default via 198.51.100.49 dev eth2.5 table 254"};
+    world.zebra.foreign_routes = {
+        {.destination = core::Prefix::any(Family::v4),
+         .table = 254,
+         .metric = 20,
+         .protocol = 188, // RTPROT_OSPF
+         .type = 1,
+         .nexthops = {{.ifindex = 2, .gateway = ip("172.16.0.9")}}}};
+    world.configure();
+    world.pass(60s);
+    EXPECT_TRUE(overview().settlement().settled()) << to_text(overview());
+    EXPECT_TRUE(has(to_text(runtime::routes(world.engine)), "outranked  v4  default via"));
+    world.zebra.foreign_routes.clear();
+    world.pass(60s);
+    EXPECT_TRUE(has(to_text(overview()), "not settled: 1 route missing")) << to_text(overview());
+    world.zebra.refused.clear();
+    world.pass(60s);
+    EXPECT_TRUE(overview().settlement().settled());
+}
+
 TEST_F(Shown, Nat) {
     guards = {{"charter", Family::v4, 7, 700}};
     status::NatTable nat = runtime::nat_table(world.engine, true, guards);

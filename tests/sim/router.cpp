@@ -102,7 +102,12 @@ std::string SimRouter::check_move(const Carriers& before, bool edited, Cause cau
             std::ranges::any_of(decision_.transitions, [family](const Transition& each) {
                 return each.line.family == family;
             });
-        if (then != now && !explained)
+        // By time alone: of a line that failed while it recovered, once it is dead.
+        const bool withdrawn =
+            now.empty() && std::ranges::any_of(decision_.lines, [family](const LineReport& report) {
+                return report.line.family == family && report.health.dead;
+            });
+        if (then != now && !explained && !withdrawn)
             return "the default moved and no line changed its state";
     }
     return "";
